@@ -72,7 +72,7 @@ $(BUILD)/%.a:
 $(BUILD)/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) -I/usr/include/llhttp -I/usr/share/include/llhttp -fPIE -O2 $(HARDEN) $(SANITIZE) -c -o $@ $<
+	$(Q)$(CC) -I/usr/share/include/llhttp -fPIE -O2 $(HARDEN) $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
