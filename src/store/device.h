@@ -1,0 +1,65 @@
+/*
+ * device.h - paired phones.
+ *
+ * A pairing's secret identifies its device (protocol §2); only the secret's BLAKE2b-256 is kept. The name
+ * that a phone gives itself (`deviceId`) is a display name; each one seen on a pairing is a row of its own
+ * (device_phone), because ancestors are kept for each (merge §10).
+ */
+#ifndef TRIVET_STORE_DEVICE_H
+#define TRIVET_STORE_DEVICE_H
+
+#include "store.h"
+
+enum { DEVICE_ID_LEN = 8, DEVICE_NAME_MAX = 256, DEVICE_CODE_LIFE_MS = 10 * 60 * 1000 };
+
+typedef struct {
+    char id[DEVICE_ID_LEN + 1];
+    char name[DEVICE_NAME_MAX +
+              1];         /* what the user called it, else the phone's own name once it came, else "" */
+    bool named;           /* the user called it so */
+    int64_t created_at;   /* ms since 1970, like every time here */
+    int64_t lapses_at;    /* the code's end; 0 once it was used */
+    int64_t last_seen_at; /* last accepted handshake; 0 = never */
+    int64_t last_sync_at; /* 0 = never */
+    int64_t revoked_at;   /* 0 = not */
+    char address[64];     /* of the last connection */
+    char replaces[DEVICE_ID_LEN + 1]; /* the device whose records it inherited, or "" */
+} device;
+
+typedef struct {
+    char phone[257]; /* the phone's own name for itself */
+    int64_t first_seen_at, last_seen_at, last_sync_at;
+} device_phone;
+
+/*
+ * A new pairing. `name` may be NULL; `replaces` (NULL: none) is a device whose records the new one inherits
+ * and which is revoked when the new code is first used. `secret` (UUID v4) and `k` are given once, here, and
+ * wiped by the caller.
+ */
+int device_create(store *s, const char *name, const char *replaces, int64_t now, device *out,
+                  char secret[static 37], uint8_t k[static 32], store_error *err);
+
+/* The device that a secret names, in constant time over all; STORE_NONE for an unknown, lapsed or revoked
+ * one. */
+int device_by_secret(store *s, const char *secret, int64_t now, device *out, store_error *err);
+
+/* By id, a unique prefix of it, or a unique name; STORE_NONE else (`err.message` says which of the two). */
+int device_find(store *s, const char *id, device *out, store_error *err);
+
+/* All, oldest first, revoked ones included; *out is the caller's to free(). */
+int device_list(store *s, device **out, size_t *count, store_error *err);
+int device_phones(store *s, const char *id, device_phone **out, size_t *count, store_error *err);
+
+/*
+ * An accepted handshake: the code is used (never lapses), `k` is erased (protocol §6), times, address and the
+ * phone's own name are kept. *new_phone: this name was not seen on this pairing before, though another was.
+ */
+int device_seen(store *s, const char *id, const char *phone, const char *address, int64_t now,
+                bool *new_phone, store_error *err);
+int device_synced(store *s, const char *id, const char *phone, int64_t now, store_error *err);
+int device_revoke(store *s, const char *id, int64_t now, store_error *err);
+
+/* Deletes codes that lapsed unused. */
+int device_drop_lapsed(store *s, int64_t now, store_error *err);
+
+#endif

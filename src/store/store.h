@@ -1,0 +1,74 @@
+/*
+ * store.h - the data folder: one SQLite database, one lock, one transaction at a time.
+ *
+ * What is kept and why it survives a power cut stands in store.c. A store is used by one thread at a time;
+ * nothing in src/store knows the network, the event loop or the protocol.
+ *
+ * Calling sequence:
+ *
+ *     store_error err = STORE_ERROR_INIT;
+ *     if (store_open(folder, STORE_CREATE, &store, &err) != 0) { tell err.message; exit err.status; }
+ *     if (store_begin(store, &err) == 0 && ...all that belongs together... && store_commit(store, &err) == 0)
+ * done; else store_rollback(store); store_close(store);
+ *
+ * Every function returns 0 or one of the codes below and fills the caller's error: the first error stands.
+ */
+#ifndef TRIVET_STORE_H
+#define TRIVET_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    STORE_OK = 0,
+    STORE_NONE = -1,    /* there is no such row; no error to show */
+    STORE_LOCKED = -2,  /* another process holds the folder; err.holder is its pid, 0 if unknown */
+    STORE_DENIED = -3,  /* missing, not a folder, or no permission */
+    STORE_FULL = -4,    /* no space, or a quota */
+    STORE_DAMAGED = -5, /* the database, or something that it names, is not what it should be */
+    STORE_FAILED = -6   /* anything else: I/O, memory, a newer version's folder */
+};
+
+typedef struct {
+    int code;
+    int status;        /* sysexits, to exit with */
+    long holder;       /* pid, with STORE_LOCKED */
+    char message[512]; /* what was wrong, with the path, and what to do; no content */
+} store_error;
+
+#define STORE_ERROR_INIT                                                                                     \
+    { 0, 0, 0, "" }
+
+typedef struct store store;
+
+/* A BLAKE2b-256, the name of a snapshot or a blob. */
+typedef struct {
+    uint8_t bytes[32];
+} store_name;
+
+bool store_name_equal(const store_name *a, const store_name *b);
+void store_name_hex(const store_name *name, char out[static 65]);
+
+enum { STORE_CREATE = 1, /* make the folder and the database where they are missing */ };
+
+/* Opens and locks. `folder` is made with mode 0700 (with STORE_CREATE, parents included). Waits up to 2 s for
+ * a lock. */
+int store_open(const char *folder, unsigned flags, store **out, store_error *err);
+void store_close(store *s); /* NULL is fine */
+
+const char *store_folder(const store *s);
+
+/* One transaction, durable when store_commit has returned 0 (WAL, synchronous=FULL). They do not nest. */
+int store_begin(store *s, store_error *err);
+int store_commit(store *s, store_error *err);
+void store_rollback(store *s); /* without a transaction: nothing */
+
+/* Small named values: "server.id", "server.name". `value` is copied out, NUL-terminated. */
+int store_meta_get(store *s, const char *key, char *value, size_t size, store_error *err);
+int store_meta_set(store *s, const char *key, const char *value, store_error *err);
+
+/* A fresh random id: `len` characters of lower-case hex. */
+void store_random_id(char *out, size_t len);
+
+#endif
