@@ -1,0 +1,56 @@
+/*
+ * requests.h - what the control plane can be asked, defined once.
+ *
+ * A request is a JSON object {"do": NAME, ...}, a response {"ok": true, ...} or {"ok": false, "status": EXIT,
+ * "message": TEXT}, with EXIT a sysexits code or 1 ("no" that is no error). A `*` marks that raw bytes travel
+ * along (net/control.h). The server runs these on its worker; a command that finds no server opens the store
+ * and runs them itself. Requests marked "server" need one and are answered by serve.c.
+ *
+ *     name     request                                            response
+ *     state                                                       raw*: the canonical document (merge §1)
+ *     add      locked?, slot? (typed), text                       item (object), section, slot (0-based)
+ *     edit     id, text                                           the same
+ *     done     id, done (bool)                                    the same
+ *     rm       id                                                 the same
+ *     mv       id, slot? (typed), place?, other?                  the same; place: top bottom before after
+ *     pad      slot (typed), text                                 slot, text (as stored)
+ *     import   raw* document, replace? (bool)                     counts (merge §9)
+ *     pair     name?, host?, port?, replace?                      ip, port, secret, v, device, name, k; web?
+ *     devices                                                     devices: [{id, name, created, last_seen,
+ * last_sync, revoked, lapses, address, phones: [{name, last_sync}], connected}] revoke   device device, name
+ *     status                                                      folder, items, locked_items, devices,
+ * last_sync, running, and from a server: pid, uptime, port, addresses, connections, pending sync     device?,
+ * wait? (bool)                      server  started: [ids]; with wait: results: [{device, outcome, counts?}]
+ *     pending                                                     questions: [{id, device, kind, deadline,
+ * ties?|large_change?}] resolve  id?, pick? ties? | use? | cancel?          server  id, outcome
+ *
+ * An `item` response travels as raw* instead of JSON, because texts may hold what a JSON library refuses.
+ */
+#ifndef TRIVET_SERVE_REQUESTS_H
+#define TRIVET_SERVE_REQUESTS_H
+
+#include "store/store.h"
+#include <jansson.h>
+
+typedef struct {
+    store *store;
+    const char *server_name;
+    const char *ip; /* where a phone reaches this computer, for pairing codes */
+    uint16_t port;
+    int64_t now; /* ms since 1970 */
+} requests_context;
+
+/* Whether `name` is a request that runs on a store alone. */
+bool requests_known(const char *name);
+
+/*
+ * Runs one. *response is a new reference, never NULL but out of memory; *raw_out (from malloc) NULL or the
+ * bytes that go with it. `raw` is borrowed. All or nothing: a failed request has changed nothing.
+ */
+void requests_run(const requests_context *ctx, json_t *request, const char *raw, size_t raw_len,
+                  json_t **response, char **raw_out, size_t *raw_out_len);
+
+/* {"ok": false, "status": status, "message": ...} */
+json_t *requests_refusal(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
