@@ -28,25 +28,37 @@ typedef struct {
 int edit_slot(const trivet_merge_state *state, trivet_merge_section section, const char *typed, size_t *slot,
               edit_error *err);
 
-/* A live item by its id or a unique prefix of it, in lists and locked lists. */
+/* How many slots a section has for a person: those that the state holds, and at least six. */
+size_t edit_slot_count(const trivet_merge_state *state, trivet_merge_section section);
+
+/* The label of a slot, from malloc; NULL where it has none. 0, or -1: out of memory. */
+int edit_label(const trivet_merge_state *state, trivet_merge_section section, size_t slot, char **label);
+
+/*
+ * A live item by its id or a unique prefix of it, in lists and locked lists. "lists/ID" and "lockedLists/ID"
+ * say which of the two, should both hold an id. Status 66 where there is none, 65 where there are several.
+ */
 int edit_find(const trivet_merge_state *state, const char *id, trivet_merge_section *section, size_t *slot,
               trivet_merge_item *item, edit_error *err);
 
-/* Each gives the item as it is now. `text` is UTF-8 as typed; refused where it is not, or empty. `now` in ms
- * since 1970. */
+/* Each gives the item as it is now; status 1 where nothing is to do. `text` is UTF-8 as typed; refused where
+ * it is not, or empty. `now` in ms since 1970. */
 int edit_add(trivet_merge_state *state, trivet_merge_section section, size_t slot, const char *text,
              int64_t now, trivet_merge_item *out, edit_error *err); /* at the bottom, with a fresh UUID v4 */
 int edit_text(trivet_merge_state *state, const char *id, const char *text, int64_t now,
               trivet_merge_item *out, edit_error *err);
 int edit_done(trivet_merge_state *state, const char *id, bool done, int64_t now, trivet_merge_item *out,
-              edit_error *err); /* status 1 where it is so already */
+              edit_error *err);
 int edit_remove(trivet_merge_state *state, const char *id, int64_t now, trivet_merge_item *out,
                 edit_error *err);
 
 typedef enum { EDIT_BOTTOM, EDIT_TOP, EDIT_BEFORE, EDIT_AFTER, EDIT_SAME_PLACE } edit_place;
 
-/* To `slot` (SIZE_MAX: where it is) and there to `place`, next to `other` (id or prefix) for BEFORE and
- * AFTER. */
+/*
+ * To `slot` (SIZE_MAX: where it is, or where `other` is) and there to `place`, next to `other` (id or prefix)
+ * for BEFORE and AFTER. SAME_PLACE in another slot is its bottom. Only a slot whose doubles are exhausted is
+ * numbered afresh; the other items' dates stay.
+ */
 int edit_move(trivet_merge_state *state, const char *id, size_t slot, edit_place place, const char *other,
               int64_t now, trivet_merge_item *out, edit_error *err);
 
