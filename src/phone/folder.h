@@ -1,0 +1,59 @@
+/*
+ * folder.h - a phone in a folder: what `trivet phone` keeps between two commands.
+ *
+ *     pairing.json   the code that `trivet pair` gave, and the name that the phone goes by
+ *     phone.json     {"since":N,"state":{...}}: the lists, and when the last sync was applied
+ *     lock           held while phone.json is read or changed, never for longer
+ *     sync.lock      held by the one sync that may run
+ *
+ * A phone app stores its lists and its `since` one after the other and can be killed in between (merge §10).
+ * Here they are one file, replaced in one step: written beside it, fsync, rename, fsync of the folder. A kill
+ * at any instant leaves the pair from before or the pair from after. All files have mode 0600, the folder
+ * 0700.
+ *
+ * Calling sequence:
+ *
+ *     phone_folder_open -> { phone_folder_lock -> read, edit, write -> phone_folder_unlock }* ->
+ * phone_folder_close
+ *
+ * Every function returns 0, or -1 with an exit status and what to tell the user in `err`.
+ */
+#ifndef TRIVET_PHONE_FOLDER_H
+#define TRIVET_PHONE_FOLDER_H
+
+#include "state/edit.h"
+#include <trivet_merge.h>
+#include <trivet_proto.h>
+
+typedef struct phone_folder phone_folder;
+
+/*
+ * Makes the folder where there is none. A new phone is as the app is after its installation: six empty slots
+ * in each section, never synced. A phone that is there already keeps its lists and is paired anew. `name` is
+ * what the computer shows; NULL keeps the one it has, or takes the machine's.
+ */
+int phone_folder_init(const char *path, const trivet_proto_pairing *pairing, const char *name,
+                      edit_error *err);
+
+int phone_folder_open(const char *path, phone_folder **out, edit_error *err);
+void phone_folder_close(phone_folder *f); /* NULL is fine; gives up both locks */
+
+/* Borrowed from the folder. */
+const trivet_proto_pairing *phone_folder_pairing(const phone_folder *f);
+const char *phone_folder_name(const phone_folder *f);
+const char *phone_folder_path(const phone_folder *f);
+
+/* Waits for other commands on the same folder, which hold it for milliseconds. */
+int phone_folder_lock(phone_folder *f, edit_error *err);
+void phone_folder_unlock(phone_folder *f);
+
+/* Status 75 where another process is syncing this folder. Given up by phone_folder_close. */
+int phone_folder_lock_sync(phone_folder *f, edit_error *err);
+
+/* Both only under phone_folder_lock. *state is the caller's to free; `since` in ms since 1970, 0 = never
+ * synced. */
+int phone_folder_read(const phone_folder *f, trivet_merge_state **state, int64_t *since, edit_error *err);
+int phone_folder_write(const phone_folder *f, const trivet_merge_state *state, int64_t since,
+                       edit_error *err);
+
+#endif

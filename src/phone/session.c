@@ -1,0 +1,431 @@
+/*
+ * session.c - one sync, over one connection.
+ *
+ *     CONNECTING --on_open--> OPEN --(confirmed, cancelled, refused, timed out)--> CLOSING --on_closed-->
+ * over
+ *         '---on_failed-----------------------------------------------------------------------------------^
+ *
+ * What to say and when is the machine's of proto/ ("phone"); this file moves bytes between it and the
+ * websocket, gives it the time, and does what its events ask. Each libuv callback hands over what happened
+ * and calls pump(). The first outcome stands: whatever comes after it only ends the connection.
+ */
+#include "phone/session.h"
+
+#include "net/client.h"
+#include "net/websocket.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <uv.h>
+
+typedef struct {
+    phone_folder *folder;
+    phone_session_result *result;
+    edit_error *err;
+    uv_loop_t loop;
+    uv_timer_t timer; /* the machine's deadline or ours, whichever is first */
+    int64_t deadline; /* ms of uv_now */
+    websocket *ws;    /* NULL before on_open and after on_closed */
+    trivet_proto_phone *machine;
+    char *answered; /* the state of the last answer, canonical */
+    size_t answered_len;
+    char peer[300]; /* "192.168.1.7:8080", for messages */
+    bool decided;   /* the outcome stands */
+    bool synced;
+} session;
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- outcomes ---- */
+
+static void __attribute__((format(printf, 3, 4))) fail(session *s, int status, const char *format, ...) {
+    if (s->decided)
+        return;
+    va_list args;
+    va_start(args, format);
+    s->decided = true;
+    s->err->status = status;
+    vsnprintf(s->err->message, sizeof s->err->message, format, args);
+    va_end(args);
+}
+
+/* `err` was filled in by one of the folder's functions. */
+static void fail_with(session *s, const edit_error *err) {
+    fail(s, err->status, "%s", err->message);
+}
+
+static void fail_closed(session *s, int code) {
+    switch (code) {
+    case TRIVET_PROTO_CLOSE_WRONG_SECRET:
+        fail(s, EX_NOPERM,
+             "%s does not accept this pairing: wrong secret; make a new code there with `trivet pair --json` "
+             "and run "
+             "`trivet phone --state %s init` with it",
+             s->peer, phone_folder_path(s->folder));
+        break;
+    case TRIVET_PROTO_CLOSE_REVOKED:
+        fail(s, EX_NOPERM, "this phone was revoked on %s; make a new code there with `trivet pair --json`",
+             s->peer);
+        break;
+    case TRIVET_PROTO_CLOSE_VERSION:
+        fail(s, EX_PROTOCOL, "%s refuses version 1 of the protocol for this phone", s->peer);
+        break;
+    case TRIVET_PROTO_CLOSE_REPLACED:
+        fail(s, EX_TEMPFAIL,
+             "another connection with the same pairing took over; each phone needs a code of its own");
+        break;
+    case TRIVET_PROTO_CLOSE_GOING_AWAY:
+        fail(s, EX_UNAVAILABLE, "%s is stopping; nothing was changed, sync again later", s->peer);
+        break;
+    case TRIVET_PROTO_CLOSE_TOO_LARGE:
+        fail(s, EX_DATAERR, "the state is too large for %s (close code 1009); see `max_message` there",
+             s->peer);
+        break;
+    case TRIVET_PROTO_CLOSE_TIMEOUT:
+        fail(s, EX_UNAVAILABLE, "%s took too long; sync again", s->peer);
+        break;
+    case 1006:
+        fail(s, EX_UNAVAILABLE, "the connection to %s broke; sync again", s->peer);
+        break;
+    default:
+        fail(s, EX_PROTOCOL, "%s ended the connection with code %d; its log says why", s->peer, code);
+    }
+}
+
+/* ---- a sync's steps ---- */
+
+/* Answers with the state as it is now, and remembers it. */
+static void answer(session *s) {
+    edit_error err = EDIT_ERROR_INIT;
+    trivet_merge_state *state = NULL;
+    int64_t since = 0;
+    int got = phone_folder_lock(s->folder, &err);
+    if (got == 0)
+        got = phone_folder_read(s->folder, &state, &since, &err);
+    phone_folder_unlock(s->folder);
+    if (got != 0) {
+        fail_with(s, &err);
+        return;
+    }
+    free(s->answered);
+    s->answered = NULL;
+    if (trivet_merge_state_write(state, &s->answered, &s->answered_len) != 0 ||
+        trivet_proto_phone_answer(s->machine, s->answered, s->answered_len, since) != 0)
+        fail(s, EX_SOFTWARE, "could not answer %s; nothing was changed", s->peer);
+    trivet_merge_state_free(state);
+}
+
+/* What a confirm makes of the phone; all freed together, results before the states that they borrow from. */
+typedef struct {
+    trivet_merge_state *current, *answered, *confirmed;
+    trivet_merge_result *merged, *summary;
+    const trivet_merge_state *next; /* one of the above */
+} application;
+
+static void application_release(application *a) {
+    trivet_merge_result_free(a->summary);
+    trivet_merge_result_free(a->merged);
+    trivet_merge_state_free(a->confirmed);
+    trivet_merge_state_free(a->answered);
+    trivet_merge_state_free(a->current);
+}
+
+/* Keys that the snapshot leaves out stay as they are (merge §1: no view). */
+static int keep_missing(application *a) {
+    for (int section = 0; section < TRIVET_MERGE_SECTIONS; section++)
+        if (!trivet_merge_state_has(a->confirmed, (trivet_merge_section)section) &&
+            trivet_merge_take_section(a->confirmed, a->current, (trivet_merge_section)section) != 0)
+            return -1;
+    return 0;
+}
+
+/*
+ * The state was edited after the last answer: what the computer confirmed is merged with those edits. Where
+ * they tie, the phone's stand, and the computer sees them next time. A merge that would have to ask is not
+ * made.
+ */
+static int merge_over(session *s, application *a) {
+    trivet_merge_error bad = TRIVET_MERGE_ERROR_INIT;
+    if (trivet_merge_state_read(s->answered, s->answered_len, TRIVET_MERGE_ANCESTOR, &a->answered, &bad) !=
+            0 ||
+        trivet_merge(a->answered, a->current, a->confirmed, NULL, &a->merged, &bad) != 0)
+        return -1;
+    a->next = trivet_merge_result_snapshot(a->merged);
+    s->result->remerged = true;
+    return 0;
+}
+
+static bool unchanged_since_answer(const session *s, const trivet_merge_state *current) {
+    char *json = NULL;
+    size_t len = 0;
+    bool same = trivet_merge_state_write(current, &json, &len) == 0 && len == s->answered_len &&
+                memcmp(json, s->answered, len) == 0;
+    free(json);
+    return same;
+}
+
+/* For the summary alone: what changes on the phone. */
+static void count_changes(session *s, application *a) {
+    trivet_merge_error bad = TRIVET_MERGE_ERROR_INIT;
+    trivet_merge_options all = TRIVET_MERGE_OPTIONS_INIT;
+    all.large = TRIVET_MERGE_LARGE_COMPUTER;
+    if (trivet_merge(a->current, a->current, a->next, &all, &a->summary, &bad) == 0)
+        trivet_merge_result_counts(a->summary, &s->result->counts);
+}
+
+/* Under the folder's lock. */
+static int apply(session *s, const trivet_proto_message *confirm, application *a, int64_t *since) {
+    edit_error err = EDIT_ERROR_INIT;
+    if (phone_folder_read(s->folder, &a->current, since, &err) != 0) {
+        fail_with(s, &err);
+        return -1;
+    }
+    a->next = a->current;
+    if (confirm->mode == TRIVET_PROTO_DESKTOP_WINS) {
+        trivet_merge_error bad = TRIVET_MERGE_ERROR_INIT;
+        int code = trivet_merge_state_read(confirm->state, confirm->state_len, TRIVET_MERGE_COMPUTER,
+                                           &a->confirmed, &bad);
+        if (code == TRIVET_MERGE_EINPUT) {
+            fail(s, EX_PROTOCOL, "%s confirmed a state that is none: snapshot%s%s: %s; nothing was changed",
+                 s->peer, bad.path[0] == '\0' ? "" : ".", bad.path, bad.reason);
+            return -1;
+        }
+        if (code != 0 || keep_missing(a) != 0) {
+            fail(s, EX_OSERR, "out of memory; nothing was changed");
+            return -1;
+        }
+        a->next = a->confirmed;
+        if (!unchanged_since_answer(s, a->current) && merge_over(s, a) != 0)
+            a->next = NULL;
+        if (a->next == NULL) {
+            fail(s, EX_TEMPFAIL,
+                 "the lists changed in the middle of the sync; nothing was changed here, sync again");
+            return -1;
+        }
+        count_changes(s, a);
+    }
+    /* It names the state that the phone now holds, so no two may be alike (merge §10). */
+    int64_t now = now_ms();
+    *since = now > *since ? now : *since + 1;
+    if (phone_folder_write(s->folder, a->next, *since, &err) != 0) {
+        fail_with(s, &err);
+        return -1;
+    }
+    return 0;
+}
+
+static void confirmed(session *s, const trivet_proto_message *confirm) {
+    if (s->decided)
+        return;
+    if (s->answered == NULL || (confirm->mode == TRIVET_PROTO_DESKTOP_WINS && confirm->state == NULL)) {
+        fail(s, EX_PROTOCOL, "%s confirmed a state that it did not send; nothing was changed", s->peer);
+        return;
+    }
+    edit_error err = EDIT_ERROR_INIT;
+    if (phone_folder_lock(s->folder, &err) != 0) {
+        fail_with(s, &err);
+        return;
+    }
+    application a = {0};
+    int64_t since = 0;
+    if (apply(s, confirm, &a, &since) == 0) {
+        s->result->since = since;
+        s->decided = s->synced = true;
+    }
+    phone_folder_unlock(s->folder);
+    application_release(&a);
+}
+
+/* As the app does: it asks for a sync and tells what jots it has, in one go. This phone takes none. */
+static void ask(session *s) {
+    json_t *none = json_pack("{s:[]}", "jots");
+    if (none == NULL || trivet_proto_phone_request_sync(s->machine) != 0 ||
+        trivet_proto_phone_send(s->machine, TRIVET_PROTO_JOT_MANIFEST, none) != 0)
+        fail(s, EX_SOFTWARE, "could not ask %s for a sync", s->peer);
+    json_decref(none);
+}
+
+static void handle(session *s, const trivet_proto_event *event) {
+    switch (event->kind) {
+    case TRIVET_PROTO_EVENT_READY:
+        ask(s);
+        break;
+    case TRIVET_PROTO_EVENT_STATE_WANTED:
+        answer(s);
+        break;
+    case TRIVET_PROTO_EVENT_CONFIRMED:
+        confirmed(s, &event->message);
+        break;
+    case TRIVET_PROTO_EVENT_SYNC_CANCELLED:
+        fail(s, 1,
+             "%s gave the sync up and nothing was changed on either side; its log says why. A question waits "
+             "there "
+             "for an answer? See `trivet pending` on the computer, then sync again",
+             s->peer);
+        break;
+    case TRIVET_PROTO_EVENT_REFUSED:
+        fail(s, EX_PROTOCOL, "%s sent a %s that the protocol does not allow: %s: %s", s->peer,
+             trivet_proto_type_name(event->type), event->error.path, event->error.reason);
+        break;
+    case TRIVET_PROTO_EVENT_CLOSED:
+        if (event->close_code == TRIVET_PROTO_CLOSE_TIMEOUT)
+            fail_closed(s, event->close_code);
+        else
+            fail(s, EX_PROTOCOL, "%s does not speak this protocol: %s", s->peer, event->error.reason);
+        break;
+    default: /* jots and files: this phone has none, and said so */
+        break;
+    }
+}
+
+/* ---- moving bytes ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void arm(session *s) {
+    int64_t at = trivet_proto_phone_deadline(s->machine);
+    if (at > s->deadline)
+        at = s->deadline;
+    int64_t now = (int64_t)uv_now(&s->loop);
+    uv_timer_start(&s->timer, on_timer, at > now ? (uint64_t)(at - now) : 0, 0);
+}
+
+static void pump(session *s) {
+    if (s->ws == NULL)
+        return;
+    trivet_proto_event event;
+    while (trivet_proto_phone_event(s->machine, &event)) {
+        handle(s, &event);
+        trivet_proto_event_release(&event);
+    }
+    if (s->decided) /* refused by the machine where it has ended the connection itself */
+        (void)trivet_proto_phone_close(s->machine, TRIVET_PROTO_CLOSE_DONE, "");
+    trivet_proto_output output;
+    while (trivet_proto_phone_output(s->machine, &output)) {
+        if (output.close != 0) {
+            char reason[124];
+            snprintf(reason, sizeof reason, "%.*s", (int)(output.len < 123 ? output.len : 123),
+                     output.data == NULL ? "" : (const char *)output.data);
+            websocket_close(s->ws, output.close, reason);
+        } else {
+            (void)websocket_send_steal(s->ws, output.binary, output.data, output.len);
+            output.data = NULL;
+        }
+        trivet_proto_output_release(&output);
+    }
+    if (s->decided)
+        uv_timer_stop(&s->timer); /* the websocket's own close time-out is the last word */
+    else
+        arm(s);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    session *s = timer->data;
+    if (s->ws == NULL)
+        return;
+    int64_t now = (int64_t)uv_now(&s->loop);
+    trivet_proto_phone_tick(s->machine, now);
+    if (now >= s->deadline)
+        fail(s, EX_UNAVAILABLE, "%s did not finish the sync in time; nothing was changed here, sync again",
+             s->peer);
+    pump(s);
+}
+
+static void on_message(void *owner, bool binary, const uint8_t *data, size_t len) {
+    session *s = owner;
+    if (trivet_proto_phone_receive(s->machine, binary, data, len, (int64_t)uv_now(&s->loop)) ==
+        TRIVET_PROTO_ENOMEM)
+        fail(s, EX_OSERR, "out of memory; nothing was changed");
+    pump(s);
+}
+
+static void on_closed(void *owner, int code) {
+    session *s = owner;
+    s->ws = NULL;
+    uv_timer_stop(&s->timer);
+    fail_closed(s, code);
+}
+
+static const websocket_events SOCKET_EVENTS = {on_message, on_closed};
+
+static void on_open(void *owner, websocket *ws) {
+    session *s = owner;
+    s->ws = ws;
+    websocket_set_owner(ws, &SOCKET_EVENTS, s);
+    websocket_set_message_limit(ws, 68u << 20); /* the machine's 50 MiB, sealed */
+    trivet_proto_phone_options options = TRIVET_PROTO_PHONE_OPTIONS_INIT;
+    options.secret = phone_folder_pairing(s->folder)->secret;
+    options.device_id = phone_folder_name(s->folder);
+    options.last_sync = s->result->since;
+    s->machine = trivet_proto_phone_new(&options, (int64_t)uv_now(&s->loop));
+    if (s->machine == NULL) {
+        fail(s, EX_OSERR, "out of memory");
+        websocket_abort(ws);
+        return;
+    }
+    pump(s);
+}
+
+static void on_failed(void *owner, const char *reason) {
+    session *s = owner;
+    fail(s, EX_UNAVAILABLE,
+         "cannot reach the computer at %s: %s. Is `trivet serve` running there, and are both on one network?",
+         s->peer, reason);
+}
+
+static const client_events CLIENT_EVENTS = {on_open, on_failed};
+
+/* ---- all of it ---- */
+
+static void run_loop(session *s, const phone_session_options *options) {
+    const trivet_proto_pairing *pairing = phone_folder_pairing(s->folder);
+    websocket_options socket = WEBSOCKET_OPTIONS_INIT;
+    uv_timer_init(&s->loop, &s->timer);
+    s->timer.data = s;
+    s->deadline = (int64_t)(uv_now(&s->loop) + options->timeout);
+    int code = client_connect(&s->loop, pairing->ip, pairing->port, options->connect_timeout, &socket,
+                              &CLIENT_EVENTS, s);
+    if (code != 0)
+        fail(s, EX_UNAVAILABLE, "cannot reach the computer at %s: %s", s->peer, uv_strerror(code));
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&s->timer, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s->loop);
+}
+
+/* The handshake tells when the last sync was. */
+static int read_since(session *s) {
+    trivet_merge_state *state = NULL;
+    if (phone_folder_lock(s->folder, s->err) != 0)
+        return -1;
+    int got = phone_folder_read(s->folder, &state, &s->result->since, s->err);
+    phone_folder_unlock(s->folder);
+    trivet_merge_state_free(state);
+    return got;
+}
+
+int phone_session_run(phone_folder *folder, const phone_session_options *options,
+                      phone_session_result *result, edit_error *err) {
+    const phone_session_options defaults = PHONE_SESSION_OPTIONS_INIT;
+    const trivet_proto_pairing *pairing = phone_folder_pairing(folder);
+    session s = {.folder = folder, .result = result, .err = err};
+    memset(result, 0, sizeof *result);
+    snprintf(s.peer, sizeof s.peer, "%s:%u", pairing->ip, (unsigned)pairing->port);
+    if (phone_folder_lock_sync(folder, err) != 0 || read_since(&s) != 0)
+        return -1;
+    if (uv_loop_init(&s.loop) != 0) {
+        fail(&s, EX_OSERR, "out of memory");
+        return -1;
+    }
+    run_loop(&s, options == NULL ? &defaults : options);
+    trivet_proto_phone_free(s.machine);
+    free(s.answered);
+    return s.synced ? 0 : -1;
+}

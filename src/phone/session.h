@@ -1,0 +1,38 @@
+/*
+ * session.h - one sync of a phone's folder with its computer: connect, agree on keys, answer, store, close.
+ *
+ * The folder is locked only while it is read or written, never while the computer thinks, so that another
+ * `trivet phone add` need not wait for a question to be answered. Nothing typed meanwhile is lost: each
+ * answer holds the state as it is at that moment (the computer merges anew where it changed, protocol §4.6),
+ * and what came in between the last answer and the confirm is merged over the confirmed state, with the
+ * answered one as ancestor, before that is stored.
+ */
+#ifndef TRIVET_PHONE_SESSION_H
+#define TRIVET_PHONE_SESSION_H
+
+#include "phone/folder.h"
+
+typedef struct {
+    uint64_t connect_timeout; /* ms, until the WebSocket is open */
+    uint64_t timeout;         /* ms, for all of it: a question may wait 60 s in each of three rounds */
+} phone_session_options;
+
+#define PHONE_SESSION_OPTIONS_INIT                                                                           \
+    { 10000, 300000 }
+
+/* What the sync changed on the phone. */
+typedef struct {
+    int64_t since;              /* ms since 1970: when it was applied */
+    trivet_merge_counts counts; /* added_from_computer: what is new on the phone, and so on (merge §9) */
+    bool remerged;              /* an edit came in between answer and confirm */
+} phone_session_result;
+
+/*
+ * Blocks until the sync ended. 0, or -1 and in `err` what to tell the user, with status 1 (the computer gave
+ * up: nothing changed), 69 (unreachable, or the connection broke), 75 (another sync runs, or try again), 76
+ * (the computer broke the protocol), 77 (the pairing is not accepted), or what the folder's functions give.
+ */
+int phone_session_run(phone_folder *folder, const phone_session_options *options,
+                      phone_session_result *result, edit_error *err);
+
+#endif
