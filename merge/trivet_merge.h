@@ -38,7 +38,7 @@
 extern "C" {
 #endif
 
-/* ---- errors ------------------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 enum {
     TRIVET_MERGE_OK = 0,
@@ -68,7 +68,7 @@ typedef struct {
 #define TRIVET_MERGE_ERROR_INIT                                                                              \
     { 0, TRIVET_MERGE_ANCESTOR, "", "" }
 
-/* ---- states ------------------------------------------------------------------------------------------- */
+/* ---- states ---- */
 
 typedef struct trivet_merge_state trivet_merge_state;
 
@@ -135,7 +135,7 @@ bool trivet_merge_state_equal(const trivet_merge_state *a, const trivet_merge_st
  */
 bool trivet_merge_state_agrees(const trivet_merge_state *merged, const trivet_merge_state *side);
 
-/* ---- looking into a state ----------------------------------------------------------------------------- */
+/* ---- looking into a state ---- */
 
 /* An item. `rest` stands for the unknown fields: borrowed from the state it came from, NULL for none. */
 typedef struct {
@@ -193,7 +193,7 @@ int trivet_merge_item_write(const trivet_merge_item *item, char **out, size_t *l
 int trivet_merge_item_read(trivet_merge_state *keeper, const char *json, size_t len, trivet_merge_item *out,
                            trivet_merge_error *err);
 
-/* ---- changing a state --------------------------------------------------------------------------------- */
+/* ---- changing a state ---- */
 
 /*
  * Each copies what it is given into the state, and makes the section (and slots up to the one named) where it
@@ -226,7 +226,7 @@ int trivet_merge_pad(trivet_merge_state *state, const trivet_merge_state *like, 
 int trivet_merge_quote(const char *utf8, size_t len, char **out, size_t *out_len);
 int trivet_merge_unquote(trivet_merge_slice slice, char **out, size_t *out_len);
 
-/* ---- merging ------------------------------------------------------------------------------------------ */
+/* ---- merging ---- */
 
 typedef enum {
     TRIVET_MERGE_LARGE_ASK, /* a large change is a result of its own (merge §8) */

@@ -30,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- errors ------------------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 enum {
     TRIVET_PROTO_OK = 0,
@@ -59,7 +59,7 @@ typedef struct {
     char reason[128];
 } trivet_proto_error;
 
-/* ---- messages (protocol §3) --------------------------------------------------------------------------- */
+/* ---- messages (protocol §3) ---- */
 
 typedef enum {
     TRIVET_PROTO_UNKNOWN, /* a type that we do not know: ignored and counted */
@@ -114,7 +114,7 @@ int trivet_proto_message_decode(const uint8_t *data, size_t len, trivet_proto_wa
 int trivet_proto_message_encode(const trivet_proto_message *message, uint8_t **out, size_t *len);
 void trivet_proto_message_release(trivet_proto_message *message);
 
-/* ---- events and outputs, alike for both ends ---------------------------------------------------------- */
+/* ---- events and outputs, alike for both ends ---- */
 
 typedef enum {
     /* computer's end */
@@ -162,7 +162,7 @@ void trivet_proto_output_release(trivet_proto_output *output);
 /* Fills `len` bytes from a cryptographic generator. */
 typedef void trivet_proto_random_fn(void *ctx, uint8_t *out, size_t len);
 
-/* ---- the computer's end (protocol §2 to §4) ----------------------------------------------------------- */
+/* ---- the computer's end (protocol §2 to §4) ---- */
 
 typedef struct {
     trivet_proto_random_fn *random; /* NULL: libsodium's */
@@ -217,7 +217,7 @@ int trivet_proto_computer_send(trivet_proto_computer *c, trivet_proto_type type,
 /* Ends the connection for a reason of the owner's. */
 int trivet_proto_computer_close(trivet_proto_computer *c, int close_code, const char *reason);
 
-/* ---- the phone's end ---------------------------------------------------------------------------------- */
+/* ---- the phone's end ---- */
 
 typedef struct {
     trivet_proto_random_fn *random;
@@ -250,7 +250,7 @@ int trivet_proto_phone_answer(trivet_proto_phone *p, const char *state, size_t l
 int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_t *body);
 int trivet_proto_phone_close(trivet_proto_phone *p, int close_code, const char *reason);
 
-/* ---- channels (protocol §2, §7), for tests and for those who write a client ---------------------------- */
+/* ---- channels (protocol §2, §7), for tests and for those who write a client ---- */
 
 /* Version 1: shared key, and one envelope. seal's `nonce` must be fresh; open refuses anything but one good
  * envelope. */
@@ -276,7 +276,7 @@ int trivet_proto_channel2_seal(const uint8_t key[static 32], uint64_t counter, u
 int trivet_proto_channel2_open(const uint8_t key[static 32], uint64_t counter, const uint8_t *frame,
                                size_t len, uint8_t *kind, uint8_t **body, size_t *body_len);
 
-/* ---- pairing (protocol §6) ---------------------------------------------------------------------------- */
+/* ---- pairing (protocol §6) ---- */
 
 typedef struct {
     char ip[256]; /* IPv4, a name, or a bracketed IPv6 address */

@@ -1,0 +1,82 @@
+/*
+ * reconcile.h - one phone and the computer agree: the part of a sync that reads, merges and commits (protocol
+ * §4, merge §10).
+ *
+ * No network and no loop: it runs on the worker, one call at a time, and is what simulations drive. The order
+ * that keeps data safe is: everything that a merge changes is committed in one durable transaction, and only
+ * then may the caller send the confirm. What follows from a loss at each step stands in reconcile.c.
+ *
+ * Calling sequence:
+ *
+ *     r = reconcile_new(store, device, phone_name, &settings);
+ *     reconcile_own_state(r, &doc, &len, &err)      -> send it
+ *     reconcile_answer(r, doc, len, since, now)     -> RECONCILE_...
+ *     ... as the outcome says, until it is final ...
+ *     reconcile_free(r);
+ */
+#ifndef TRIVET_SERVE_RECONCILE_H
+#define TRIVET_SERVE_RECONCILE_H
+
+#include "store/store.h"
+#include <jansson.h>
+#include <trivet_merge.h>
+
+typedef struct reconcile reconcile;
+
+typedef struct {
+    double large_threshold;
+    unsigned max_rounds; /* merges in all before the sync is given up (protocol §4.6): 3 */
+} reconcile_settings;
+
+#define RECONCILE_SETTINGS_INIT                                                                              \
+    { 0.8, 3 }
+
+typedef enum {
+    RECONCILE_KEEP,     /* committed: the phone holds M already; confirm phone-wins without a snapshot */
+    RECONCILE_APPLY,    /* committed: confirm desktop-wins with `document` */
+    RECONCILE_PROPOSE,  /* send `document` as a second state_sync, and give its answer to reconcile_answer */
+    RECONCILE_ASK,      /* a question is open: reconcile_question, then reconcile_decide */
+    RECONCILE_REFUSED,  /* the phone's state is not valid: `refusal`; cancel */
+    RECONCILE_RESTLESS, /* either side kept changing; cancel */
+    RECONCILE_FAILED    /* the store failed: `error`; cancel. Nothing was changed */
+} reconcile_outcome;
+
+/* Strings are copied. NULL: out of memory. */
+reconcile *reconcile_new(store *s, const char *device, const char *phone_name,
+                         const reconcile_settings *settings);
+void reconcile_free(reconcile *r);
+
+/* The computer's state as a phone is sent it: all keys, padded. *out is the caller's to free(). */
+int reconcile_own_state(reconcile *r, char **out, size_t *len, store_error *err);
+
+/* The phone's state of this round. `document` is from malloc and taken over. `now` in ms since 1970. */
+reconcile_outcome reconcile_answer(reconcile *r, char *document, size_t len, int64_t since, int64_t now);
+
+/* After PROPOSE and APPLY; borrowed until the next call. */
+const char *reconcile_document(const reconcile *r, size_t *len);
+
+const trivet_merge_error *reconcile_refusal(const reconcile *r);
+const store_error *reconcile_error(const reconcile *r);
+
+/* What the last merge did; of a committed one, what both sides saw change. */
+void reconcile_counts(const reconcile *r, trivet_merge_counts *counts);
+bool reconcile_changed(const reconcile *r); /* whether the computer's state changed with the commit */
+
+/* ---- questions ---- */
+
+/* After ASK: "tie" or "large_change", and its body: an array of ties (merge §7) or {known, ...} (merge §8),
+ * as JSON text. */
+const char *reconcile_question(const reconcile *r, const char **kind);
+
+/*
+ * An answer to the open question: for ties a side for those numbered (1-based, as in the question's array;
+ * count 0: all), for a large change a choice. Returns how many ties are still unanswered (0: call
+ * reconcile_decide), or -1 where the answer does not fit the question.
+ */
+int reconcile_pick(reconcile *r, trivet_merge_side side, const size_t *ties, size_t count);
+int reconcile_choose(reconcile *r, trivet_merge_large choice);
+
+/* Merges on with the answers given. */
+reconcile_outcome reconcile_decide(reconcile *r, int64_t now);
+
+#endif
