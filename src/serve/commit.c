@@ -1,0 +1,43 @@
+/*
+ * A new head. The order of the writes does not matter, for they become durable together with the caller's
+ * transaction or not at all.
+ */
+#include "serve/commit.h"
+
+#include "store/grave.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+/*
+ * Whether anything but purged tombstones and factory defaults changed: those are never history (merge §6,
+ * L5). Asked of the engine itself, so that there is one opinion of what a change is.
+ */
+static bool worth_a_line(const trivet_merge_state *before, const trivet_merge_state *after) {
+    trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
+    trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
+    trivet_merge_result *result = NULL;
+    bool changed = true;
+
+    options.large = TRIVET_MERGE_LARGE_PHONE;
+    if (trivet_merge(before, after, before, &options, &result, &err) == 0)
+        changed = trivet_merge_result_change_count(result) > 0;
+    trivet_merge_result_free(result);
+    return changed;
+}
+
+int commit_head(store *s, const trivet_merge_state *before, const trivet_merge_state *after,
+                history_line *line, store_name *name, store_error *err) {
+    int code = head_get(s, &line->before, err);
+
+    if (code == 0)
+        code = snapshot_put(s, after, name, err);
+    if (code != 0)
+        return code;
+    line->after = *name;
+    if (store_name_equal(&line->before, name))
+        return 0;
+    if ((code = head_set(s, name, err)) != 0 || (code = grave_update(s, before, after, line->time, err)) != 0)
+        return code;
+    return worth_a_line(before, after) ? history_add(s, line, err) : 0;
+}
