@@ -329,6 +329,13 @@ typedef struct {
 /* Only after TRIVET_MERGE_LARGE_CHANGE. */
 void trivet_merge_result_large_change(const trivet_merge_result *result, trivet_merge_large_change *large);
 
+/*
+ * The guard alone (merge §8): whether either side lacks at least `threshold` of what lives in `against` and on the
+ * other side. `large` is filled in either way. Always false where nothing lives in `against`.
+ */
+bool trivet_merge_is_large(const trivet_merge_state *against, const trivet_merge_state *phone,
+                           const trivet_merge_state *computer, double threshold, trivet_merge_large_change *large);
+
 /* The document of merge §9, canonical. */
 int trivet_merge_result_write(const trivet_merge_result *result, char **out, size_t *len);
 

@@ -8,7 +8,7 @@
  *
  * Calling sequence:
  *
- *     r = reconcile_new(store, device, phone_name, &settings);
+ *     r = reconcile_new(store, device_id, phone_name, &settings);
  *     reconcile_own_state(r, &doc, &len, &err)      -> send it
  *     reconcile_answer(r, doc, len, since, now)     -> RECONCILE_...
  *     ... as the outcome says, until it is final ...
@@ -42,7 +42,7 @@ typedef enum {
 } reconcile_outcome;
 
 /* Strings are copied. NULL: out of memory. */
-reconcile *reconcile_new(store *s, const char *device, const char *phone_name,
+reconcile *reconcile_new(store *s, const char *device_id, const char *phone_name,
                          const reconcile_settings *settings);
 void reconcile_free(reconcile *r);
 

@@ -1,0 +1,483 @@
+/*
+ * One phone and the computer agree (protocol §4, merge §10).
+ *
+ * What is lost if something goes at each step, and why nothing is:
+ *
+ *   1. Before the commit (power, process, connection): the store is as it was; the phone was told nothing but
+ * states, which it does not apply. The next sync begins anew from the same ancestor.
+ *   2. In the commit: SQLite's one transaction holds the new head, its history line and graves, the ancestor
+ * record and the device's last sync. After a crash either all of it is there or none.
+ *   3. After the commit, before the confirm was sent or while it was under way: the computer holds M, the
+ * phone what it sent. It comes again with the `since` of before, which is the new record's `since_before`:
+ * case 1 of ancestor.c, where `sent` is the nearest candidate, so its edits are not taken twice.
+ *   4. The phone applied M, but was killed before it had stored all of it: it comes with a new `since` and a
+ * mixture of `sent` and M, group by group, and case 3 decides for each group.
+ *   5. The confirm arrived, and the phone's next `since` is new: the record's snapshot is its only candidate
+ * that fits, and with the commit that follows the value joins the record. A lost or late state_sync or
+ * sync_cancel changes nothing anywhere.
+ */
+#include "serve/reconcile.h"
+
+#include "serve/ancestor.h"
+#include "serve/commit.h"
+#include "store/device.h"
+#include "store/record.h"
+#include "store/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A phone reads six of everything without looking (protocol §3). */
+enum { PHONE_SLOTS = 6 };
+
+/* One answered tie. It holds for as long as the same two values stand against each other. */
+struct answer {
+    trivet_merge_section section;
+    size_t slot;
+    char *item_id, *field, *phone_value, *computer_value; /* item_id NULL: an entry's */
+    trivet_merge_side side;
+};
+
+struct reconcile {
+    store *store;
+    char device[65], phone_name[257];
+    reconcile_settings settings;
+
+    /* this round's states; what comes later borrows from what comes earlier */
+    trivet_merge_state *phone;
+    const char *phone_document; /* `phone` owns it */
+    size_t phone_len;
+    int64_t since;
+    trivet_merge_state *computer;
+    store_name head;
+    ancestor_choice choice;
+    trivet_merge_result *result;
+    char *document;
+    size_t document_len;
+
+    bool proposed;    /* the last outcome was PROPOSE */
+    unsigned renewed; /* merges made anew because a side had changed */
+    bool changed;
+    trivet_merge_counts counts;
+
+    char *question; /* JSON text; NULL: none is open */
+    const char *question_kind;
+    trivet_merge_large large;
+    struct answer *answers;
+    size_t answer_count;
+
+    trivet_merge_error refusal;
+    store_error error;
+};
+
+reconcile *reconcile_new(store *s, const char *device_id, const char *phone_name,
+                         const reconcile_settings *settings) {
+    reconcile *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->store = s;
+    r->settings = *settings;
+    snprintf(r->device, sizeof r->device, "%s", device_id);
+    snprintf(r->phone_name, sizeof r->phone_name, "%s", phone_name);
+    return r;
+}
+
+static void drop_merge(reconcile *r) {
+    trivet_merge_result_free(r->result);
+    ancestor_release(&r->choice);
+    trivet_merge_state_free(r->computer);
+    free(r->document);
+    free(r->question);
+    r->result = NULL;
+    r->computer = NULL;
+    r->document = r->question = NULL;
+}
+
+void reconcile_free(reconcile *r) {
+    if (!r)
+        return;
+    drop_merge(r);
+    trivet_merge_state_free(r->phone);
+    for (size_t i = 0; i < r->answer_count; i++) {
+        free(r->answers[i].item_id);
+        free(r->answers[i].field);
+        free(r->answers[i].phone_value);
+        free(r->answers[i].computer_value);
+    }
+    free(r->answers);
+    free(r);
+}
+
+static int out_of_memory(store_error *err) {
+    if (!err->code) {
+        err->code = STORE_FAILED;
+        err->status = 71; /* EX_OSERR */
+        snprintf(err->message, sizeof err->message, "out of memory");
+    }
+    return STORE_FAILED;
+}
+
+static reconcile_outcome failed(reconcile *r) {
+    out_of_memory(&r->error); /* where nothing else was said */
+    return RECONCILE_FAILED;
+}
+
+int reconcile_own_state(reconcile *r, char **out, size_t *len, store_error *err) {
+    trivet_merge_state *state = NULL;
+    store_name head;
+    int rc = head_get(r->store, &head, err);
+
+    if (rc == 0)
+        rc = snapshot_read(r->store, &head, &state, err);
+    if (rc == 0 &&
+        (trivet_merge_pad(state, NULL, PHONE_SLOTS) != 0 || trivet_merge_state_write(state, out, len) != 0))
+        rc = out_of_memory(err);
+    trivet_merge_state_free(state);
+    return rc;
+}
+
+/* ---- questions and their answers ---- */
+
+static bool same_text(const char *kept, trivet_merge_slice slice) {
+    return kept ? slice.data && strlen(kept) == slice.len && memcmp(kept, slice.data, slice.len) == 0
+                : !slice.data;
+}
+
+/* Ties of one entry are told apart by their slot; an item's slot is only where M would put it. */
+static const struct answer *find_answer(const reconcile *r, const trivet_merge_tie *tie) {
+    for (size_t i = 0; i < r->answer_count; i++) {
+        const struct answer *a = &r->answers[i];
+        if (a->section == tie->section && same_text(a->item_id, tie->item_id) &&
+            (a->item_id || a->slot == tie->slot) && same_text(a->field, tie->field) &&
+            same_text(a->phone_value, tie->phone_value) && same_text(a->computer_value, tie->computer_value))
+            return a;
+    }
+    return NULL;
+}
+
+static int remember(reconcile *r, const trivet_merge_tie *tie, trivet_merge_side side) {
+    struct answer *known = (struct answer *)find_answer(r, tie);
+    if (known) {
+        known->side = side;
+        return 0;
+    }
+    struct answer *grown = realloc(r->answers, (r->answer_count + 1) * sizeof *grown);
+    if (!grown)
+        return -1;
+    r->answers = grown;
+    struct answer *a = &grown[r->answer_count];
+    *a = (struct answer){.section = tie->section, .slot = tie->slot, .side = side};
+    a->item_id = tie->item_id.data ? strndup(tie->item_id.data, tie->item_id.len) : NULL;
+    a->field = strndup(tie->field.data, tie->field.len);
+    a->phone_value = strndup(tie->phone_value.data, tie->phone_value.len);
+    a->computer_value = strndup(tie->computer_value.data, tie->computer_value.len);
+    r->answer_count++;
+    return (a->item_id || !tie->item_id.data) && a->field && a->phone_value && a->computer_value ? 0 : -1;
+}
+
+static void write_slice(FILE *f, const char *key, trivet_merge_slice s, const char *quote) {
+    fprintf(f, ",\"%s\":%s", key, quote);
+    fwrite(s.data, 1, s.len, f);
+    fputs(quote, f);
+}
+
+/* The array of merge §7. Slices are JSON already. */
+static char *ties_json(const trivet_merge_result *result) {
+    char *text = NULL;
+    size_t size = 0, count = trivet_merge_result_tie_count(result);
+    FILE *f = open_memstream(&text, &size);
+
+    if (!f)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        trivet_merge_tie tie;
+        trivet_merge_result_tie(result, i, &tie);
+        fprintf(f, "%s{\"section\":\"%s\",\"slot\":%zu", i ? "," : "[",
+                trivet_merge_section_name(tie.section), tie.slot);
+        if (tie.item_id.data)
+            write_slice(f, "itemId", tie.item_id, "\"");
+        write_slice(f, "field", tie.field, "\"");
+        write_slice(f, "phoneValue", tie.phone_value, "");
+        write_slice(f, "computerValue", tie.computer_value, "");
+        write_slice(f, "itemContext", tie.context, "\"");
+        fputs("}", f);
+    }
+    fputs(count ? "]" : "[]", f);
+    return fclose(f) == 0 ? text : NULL;
+}
+
+static reconcile_outcome ask(reconcile *r, const char *kind, char *body) {
+    if (!body)
+        return failed(r);
+    r->question = body;
+    r->question_kind = kind;
+    return RECONCILE_ASK;
+}
+
+static reconcile_outcome ask_large(reconcile *r, const trivet_merge_large_change *large) {
+    char *body = NULL;
+    if (asprintf(&body, "{\"known\":%zu,\"phoneMissing\":%zu,\"computerMissing\":%zu}", large->known,
+                 large->phone_missing, large->computer_missing) < 0)
+        body = NULL;
+    return ask(r, "large_change", body);
+}
+
+const char *reconcile_question(const reconcile *r, const char **kind) {
+    *kind = r->question_kind;
+    return r->question;
+}
+
+static size_t unanswered(const reconcile *r) {
+    size_t left = 0;
+    trivet_merge_tie tie;
+
+    for (size_t i = 0; i < trivet_merge_result_tie_count(r->result); i++) {
+        trivet_merge_result_tie(r->result, i, &tie);
+        left += !find_answer(r, &tie);
+    }
+    return left;
+}
+
+int reconcile_pick(reconcile *r, trivet_merge_side side, const size_t *ties, size_t count) {
+    size_t have = r->result ? trivet_merge_result_tie_count(r->result) : 0;
+    trivet_merge_tie tie;
+
+    if (!r->question || have == 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (ties[i] < 1 || ties[i] > have)
+            return -1;
+    for (size_t i = 0; i < (count ? count : have); i++) {
+        trivet_merge_result_tie(r->result, count ? ties[i] - 1 : i, &tie);
+        if (remember(r, &tie, side) != 0)
+            return -1;
+    }
+    return (int)unanswered(r);
+}
+
+int reconcile_choose(reconcile *r, trivet_merge_large choice) {
+    if (!r->question || strcmp(r->question_kind, "large_change") != 0)
+        return -1;
+    r->large = choice;
+    return 0;
+}
+
+/* ---- merging ---- */
+
+static int merge_once(reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
+    trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
+    const trivet_merge_state *computer = r->choice.computer;
+
+    /* The guard has been measured, before graves and what was already merged (merge §10); here it only
+     * carries out. */
+    options.large_threshold = r->large == TRIVET_MERGE_LARGE_ASK ? 2.0 : 0.0;
+    options.large = r->large;
+    options.guard = r->choice.guard;
+    options.picks = picks;
+    options.pick_count = pick_count;
+    if (r->large == TRIVET_MERGE_LARGE_BOTH)
+        computer = r->computer; /* nothing that is absent is to be deleted: no graves */
+    trivet_merge_result_free(r->result);
+    r->result = NULL;
+    return trivet_merge(r->choice.ancestor, r->phone, computer, &options, &r->result, &r->refusal);
+}
+
+/* Picks for all ties from the answers given so far; *out NULL where one is missing. -1: out of memory. */
+static int picks_from_answers(const reconcile *r, trivet_merge_pick **out) {
+    size_t count = trivet_merge_result_tie_count(r->result);
+    trivet_merge_pick *picks = unanswered(r) == 0 ? calloc(count, sizeof *picks) : NULL;
+
+    *out = picks;
+    if (!picks)
+        return unanswered(r) == 0 ? -1 : 0;
+    for (size_t i = 0; i < count; i++) {
+        trivet_merge_tie tie;
+        trivet_merge_result_tie(r->result, i, &tie);
+        const struct answer *a = find_answer(r, &tie);
+        picks[i] = (trivet_merge_pick){.section = tie.section, .slot = tie.slot, .pick = a->side};
+        if (a->item_id)
+            picks[i].item_id = (trivet_merge_slice){a->item_id, strlen(a->item_id)};
+        picks[i].field = (trivet_merge_slice){a->field, strlen(a->field)};
+    }
+    return 0;
+}
+
+static int merge_with_answers(reconcile *r) {
+    trivet_merge_pick *picks;
+    int rc = merge_once(r, NULL, 0);
+
+    if (rc != 0 || trivet_merge_result_status(r->result) != TRIVET_MERGE_CONFLICT)
+        return rc;
+    if (picks_from_answers(r, &picks) != 0)
+        return TRIVET_MERGE_ENOMEM;
+    if (picks)
+        rc = merge_once(r, picks, trivet_merge_result_tie_count(r->result));
+    free(picks);
+    return rc;
+}
+
+/* ---- committing ---- */
+
+static void counts_json(const trivet_merge_counts *c, char *out, size_t size) {
+    snprintf(out, size,
+             "{\"addedFromPhone\":%zu,\"addedFromComputer\":%zu,\"editedField\":%zu,\"editedLWW\":%zu,"
+             "\"tombstoned\":%zu,\"removed\":%zu,\"restored\":%zu,\"ties\":%zu,\"moved\":%zu,"
+             "\"scratchpadLineMerged\":%zu,\"duplicates\":%zu}",
+             c->added_from_phone, c->added_from_computer, c->edited_field, c->edited_lww, c->tombstoned,
+             c->removed, c->restored, c->ties, c->moved, c->scratchpad_line_merged, c->duplicates);
+}
+
+static int commit_in_transaction(reconcile *r, int64_t now) {
+    const trivet_merge_state *merged = trivet_merge_result_snapshot(r->result);
+    record rec = {.since_before = r->since, .has_ancestor = r->choice.ancestor != NULL, .time = now};
+    history_line line = {.time = now, .cause = "sync"};
+    store_error *err = &r->error;
+    int rc;
+
+    snprintf(line.device, sizeof line.device, "%s", r->device);
+    snprintf(line.phone, sizeof line.phone, "%s", r->phone_name);
+    counts_json(&r->counts, line.counts, sizeof line.counts);
+    if ((rc = snapshot_put(r->store, r->phone, &rec.sent, err)) != 0 ||
+        (rc = commit_head(r->store, r->computer, merged, &line, &rec.snapshot, err)) != 0 ||
+        (rec.has_ancestor && (rc = snapshot_put(r->store, r->choice.ancestor, &rec.ancestor, err)) != 0) ||
+        (rc = record_add(r->store, r->device, r->phone_name, &rec, err)) != 0)
+        return rc;
+    for (record_group g = 0; g < RECORD_GROUPS; g++)
+        if (r->choice.applied[g] &&
+            (rc = record_applied(r->store, r->choice.applied[g], g, r->since, err)) != 0)
+            return rc;
+    r->changed = !store_name_equal(&rec.snapshot, &r->head);
+    return device_synced(r->store, r->device, r->phone_name, now, err);
+}
+
+/* Everything in one durable transaction; only after it may a confirm be sent. */
+static int commit(reconcile *r, int64_t now) {
+    int rc = store_begin(r->store, &r->error);
+
+    if (rc == 0)
+        rc = commit_in_transaction(r, now);
+    if (rc == 0)
+        rc = store_commit(r->store, &r->error);
+    if (rc != 0)
+        store_rollback(r->store);
+    return rc;
+}
+
+/* ---- rounds ---- */
+
+static int write_proposal(reconcile *r) {
+    trivet_merge_state *padded = NULL;
+    const trivet_merge_state *merged = trivet_merge_result_snapshot(r->result);
+    int rc = trivet_merge_state_new(&padded);
+
+    for (int s = 0; rc == 0 && s < TRIVET_MERGE_SECTIONS; s++)
+        rc = trivet_merge_take_section(padded, merged, (trivet_merge_section)s);
+    if (rc == 0)
+        rc = trivet_merge_pad(padded, r->phone, PHONE_SLOTS);
+    if (rc == 0)
+        rc = trivet_merge_state_write(padded, &r->document, &r->document_len);
+    trivet_merge_state_free(padded);
+    return rc;
+}
+
+/* Merges this round's phone state with the computer's present one. */
+static reconcile_outcome merge(reconcile *r, int64_t now) {
+    trivet_merge_large_change large;
+
+    drop_merge(r);
+    if (head_get(r->store, &r->head, &r->error) != 0 ||
+        snapshot_read(r->store, &r->head, &r->computer, &r->error) != 0 ||
+        ancestor_choose(r->store, r->device, r->phone_name, r->since, r->phone, r->computer, &r->choice,
+                        &r->error) != 0)
+        return failed(r);
+    if (r->large == TRIVET_MERGE_LARGE_ASK && r->choice.guard &&
+        trivet_merge_is_large(r->choice.guard, r->phone, r->computer, r->settings.large_threshold, &large))
+        return ask_large(r, &large);
+
+    int rc = merge_with_answers(r);
+    if (rc == TRIVET_MERGE_EINPUT)
+        return RECONCILE_REFUSED; /* two sound states can make one that is over a limit */
+    if (rc != 0)
+        return failed(r);
+    trivet_merge_result_counts(r->result, &r->counts);
+    if (trivet_merge_result_status(r->result) == TRIVET_MERGE_CONFLICT)
+        return ask(r, "tie", ties_json(r->result));
+
+    if (trivet_merge_state_agrees(trivet_merge_result_snapshot(r->result), r->phone))
+        return commit(r, now) == 0 ? RECONCILE_KEEP : failed(r);
+    return write_proposal(r) == 0 ? RECONCILE_PROPOSE : failed(r);
+}
+
+static reconcile_outcome begin_round(reconcile *r, reconcile_outcome outcome) {
+    r->proposed = outcome == RECONCILE_PROPOSE;
+    return outcome;
+}
+
+/* Whether an answer is the one that the proposal was merged from; `state` is its reading. */
+static bool unchanged(const reconcile *r, const char *document, size_t len, const trivet_merge_state *state,
+                      int64_t since) {
+    if (since != r->since)
+        return false;
+    return (len == r->phone_len && memcmp(document, r->phone_document, len) == 0) ||
+           trivet_merge_state_equal(state, r->phone);
+}
+
+reconcile_outcome reconcile_answer(reconcile *r, char *document, size_t len, int64_t since, int64_t now) {
+    trivet_merge_state *state = NULL;
+    store_name head;
+
+    int rc = trivet_merge_state_read_steal(document, len, TRIVET_MERGE_PHONE, &state, &r->refusal);
+    if (rc == TRIVET_MERGE_EINPUT)
+        return RECONCILE_REFUSED;
+    if (rc != 0)
+        return failed(r);
+    if (r->proposed) {
+        if (head_get(r->store, &head, &r->error) != 0) {
+            trivet_merge_state_free(state);
+            return failed(r);
+        }
+        if (store_name_equal(&head, &r->head) && unchanged(r, document, len, state, since)) {
+            trivet_merge_state_free(state);
+            return commit(r, now) == 0 ? RECONCILE_APPLY : failed(r);
+        }
+        if (r->renewed++ == r->settings.max_rounds) {
+            trivet_merge_state_free(state);
+            return RECONCILE_RESTLESS;
+        }
+    }
+    drop_merge(r);
+    trivet_merge_state_free(r->phone);
+    r->phone = state;
+    r->phone_document = document;
+    r->phone_len = len;
+    r->since = since;
+    return begin_round(r, merge(r, now));
+}
+
+reconcile_outcome reconcile_decide(reconcile *r, int64_t now) {
+    return begin_round(r, merge(r, now));
+}
+
+/* ---- looking ---- */
+
+const char *reconcile_document(const reconcile *r, size_t *len) {
+    *len = r->document_len;
+    return r->document;
+}
+
+const trivet_merge_error *reconcile_refusal(const reconcile *r) {
+    return &r->refusal;
+}
+
+const store_error *reconcile_error(const reconcile *r) {
+    return &r->error;
+}
+
+void reconcile_counts(const reconcile *r, trivet_merge_counts *counts) {
+    *counts = r->counts;
+}
+
+bool reconcile_changed(const reconcile *r) {
+    return r->changed;
+}
