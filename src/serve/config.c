@@ -170,30 +170,23 @@ int config_set(config *c, const char *name, const char *value, char *message, si
 
 struct reading {
     config *config;
-    const char *path;
-    char *message;
-    size_t size;
-    bool failed;
+    char why[400]; /* of the first line that was refused */
 };
 
-/* inih calls this for each line; a key outside any section has the section "". */
-static int on_line(void *user, const char *section, const char *name, const char *value, int line) {
+/* inih calls this for each line, and returns the number of the first that was refused. */
+static int on_line(void *user, const char *section, const char *name, const char *value) {
     struct reading *r = user;
-    char why[400];
 
-    if (r->failed)
-        return 0;
-    if (section[0] == '\0' && config_set(r->config, name, value, why, sizeof why) == 0)
+    if (r->why[0])
         return 1;
-    if (section[0] != '\0')
-        snprintf(why, sizeof why, "there are no [sections]");
-    snprintf(r->message, r->size, "%s:%d: %s", r->path, line, why);
-    r->failed = true;
+    if (section[0] == '\0')
+        return config_set(r->config, name, value, r->why, sizeof r->why) == 0;
+    snprintf(r->why, sizeof r->why, "there are no [sections]");
     return 0;
 }
 
 static int load_file(config *c, const char *path, char *message, size_t size) {
-    struct reading r = {c, path, message, size, false};
+    struct reading r = {c, ""};
     FILE *f = fopen(path, "re");
 
     if (!f) {
@@ -202,11 +195,10 @@ static int load_file(config *c, const char *path, char *message, size_t size) {
     }
     int line = ini_parse_file(f, on_line, &r);
     fclose(f);
-    if (!r.failed && line != 0) {
-        snprintf(message, size, "%s:%d: expected \"key = value\"", path, line);
-        r.failed = true;
-    }
-    return r.failed ? -1 : 0;
+    if (line == 0)
+        return 0;
+    snprintf(message, size, "%s:%d: %s", path, line, r.why[0] ? r.why : "expected \"key = value\"");
+    return -1;
 }
 
 static int load_environment(config *c, char *message, size_t size) {
