@@ -5,6 +5,9 @@ DESTDIR ?=
 BUILD   ?= build
 CFLAGS  ?= -O2 -g
 V       ?= 0
+# How many compilers and test programs run at a time, and what `make run` gives `trivet serve` besides.
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+ARGS    ?=
 
 VERSION := 0.1.0
 
@@ -14,7 +17,7 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodiu
                   libsqlite3-dev libqrencode-dev node-llhttp nettle-dev libinih-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format mandoc shellcheck nodejs node-ws node-tweetnacl \
                   sqlite3 strace
-CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) clang libclang-rt-14-dev valgrind
+CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) clang libclang-rt-dev valgrind
 BENCH_PACKAGES := $(BUILD_PACKAGES) nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
@@ -27,7 +30,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wconversion
 ifdef WERROR
 WARN += -Werror
 endif
-HARDEN  ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
+HARDEN  ?= -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SANITIZE ?=
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DTRIVET_VERSION='"$(VERSION)"' $(WARN) -fPIE $(HARDEN) $(SANITIZE) -MMD -MP \
               -Imerge -Iproto -Isrc $(DEP_CFLAGS) $(CPPFLAGS) $(CFLAGS)
@@ -52,8 +55,8 @@ LLHTTP_OBJ := $(addprefix $(BUILD)/obj/llhttp/,api.o http.o llhttp.o)
 APP_OBJ    := $(filter-out $(BUILD)/obj/src/main.o,$(call obj,$(SRC)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run check check-all bench install clean asan tsan deps check-deps check-all-deps bench-deps \
-        format lint
+.PHONY: all help run test tests check check-all bench install clean asan tsan fuzz deps check-deps check-all-deps \
+        bench-deps format lint force
 
 all: $(BUILD)/trivet $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-proto.a
 
@@ -69,15 +72,21 @@ $(BUILD)/%.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c
+$(BUILD)/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) -I/usr/share/include/llhttp -fPIE -O2 $(HARDEN) $(SANITIZE) -c -o $@ $<
 
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Changes when the flags do (the weight of a warning aside), so that what was built with others is built again.
+FLAGS = $(CC) $(filter-out -Werror,$(ALL_CFLAGS)) $(ALL_LDFLAGS)
+same  = $(and $(findstring $(1),$(2)),$(findstring $(2),$(1)))
+$(BUILD)/flags: force
+	$(shell mkdir -p $(@D))$(if $(call same,$(file <$@),$(FLAGS)),,$(file >$@,$(FLAGS)))@:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -101,5 +110,143 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtrivet-app.a $(BUILD)/libtr
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEP_LIBS) -lcmocka
 
+# A fuzz target's name says what it feeds: tests/fuzz/fuzz_*.c, built by `make fuzz` alone, with clang.
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libtrivet-app.a $(BUILD)/libtrivet-proto.a $(BUILD)/libtrivet-merge.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(DEP_LIBS)
+
+.SECONDARY:
+
+# ---- installing what is missing ----------------------------------------------------------------------------
+
+# Those of $(1) that dpkg does not know as installed.
+missing = $(filter-out $(patsubst installed=%,%,$(filter installed=%,$(shell \
+              dpkg-query -W -f='$${db:Status-Status}=$${Package} ' $(1) 2>/dev/null))),$(1))
+
+# Installs $(1). The package lists are fetched first only where those at hand do not do.
+define apt_get
+@if ! command -v apt-get >/dev/null; then \
+    echo 'This is no Debian. Please install what these packages of Debian hold, then run make:' >&2; \
+    echo '  $(1)' >&2; exit 1; \
+fi; \
+if [ "$$(id -u)" -eq 0 ]; then root=; elif command -v sudo >/dev/null; then root=sudo; else \
+    echo 'Not root, and no sudo here. Please have these packages installed, then run make again:' >&2; \
+    echo '  $(1)' >&2; exit 1; \
+fi; \
+echo 'Installing $(1)'; \
+get() { $$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$$@"; }; \
+{ apt-get -qq -s install --no-install-recommends $(1) >/dev/null 2>&1 && \
+  get install -y --no-install-recommends $(1) >/dev/null; } || \
+{ get update && get install -y --no-install-recommends $(1) >/dev/null; }
+endef
+need = $(if $(call missing,$(1)),$(call apt_get,$(call missing,$(1))),@:)
+
+deps:
+	$(call need,$(BUILD_PACKAGES))
+check-deps:
+	$(call need,$(CHECK_PACKAGES))
+check-all-deps:
+	$(call need,$(CHECK_ALL_PACKAGES))
+bench-deps:
+	$(call need,$(BENCH_PACKAGES))
+
+# ---- running and checking ----------------------------------------------------------------------------------
+
+# The same Makefile once more, after the packages are there; as many jobs as there are processors unless -j says.
+again = $(Q)$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+
+run: deps
+	$(call again) all
+	$(Q)exec $(BUILD)/trivet serve $(ARGS)
+
+SCENARIOS := $(wildcard tests/scenario/*.test.mjs)
+FIXTURES  := $(if $(wildcard fixtures/merge),'$(BUILD)/trivet merge --check fixtures/merge')
+run_tests  = $(Q)TRIVET=$(BUILD)/trivet BUILD=$(BUILD) JOBS=$(JOBS) tests/run.sh
+
+tests: all $(TEST_BIN)
+
+# What `check` runs, with the packages that are there.
+test: tests
+	$(run_tests) $(TEST_BIN) $(FIXTURES) $(SCENARIOS) tests/lint/lint.sh
+
+check: check-deps
+	$(call again) WERROR=1 tests
+	$(call again) WERROR=1 test
+
+SAN_UB := -fsanitize=undefined -fno-sanitize-recover=undefined
+asan:
+	$(call again) BUILD=build-asan HARDEN= SANITIZE='-fsanitize=address $(SAN_UB)' CFLAGS='-O1 -g -fno-omit-frame-pointer' tests
+tsan:
+	$(call again) BUILD=build-tsan HARDEN= SANITIZE='-fsanitize=thread' CFLAGS='-O1 -g -fno-omit-frame-pointer' tests
+
+# Each target for FUZZ_SECONDS, from the corpus in tests/fuzz/corpus/NAME where there is one.
+FUZZ_SECONDS ?= 20
+fuzz:
+	$(call again) BUILD=build-fuzz HARDEN= CC=clang SANITIZE='-fsanitize=fuzzer-no-link,address $(SAN_UB)' CFLAGS='-O1 -g' \
+	    fuzz-targets
+	$(Q)tests/fuzz/run.sh $(FUZZ_SECONDS) build-fuzz/fuzz/fuzz_*
+fuzz-targets: $(FUZZ_BIN)
+
+check-all: check-all-deps check
+	@echo '-- clang'
+	$(call again) BUILD=build-clang CC=clang WERROR=1 tests
+	@echo '-- valgrind'
+	$(run_tests) $(patsubst %,'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite %',$(TEST_BIN))
+	@echo '-- address and undefined behaviour sanitizers'
+	$(call again) asan
+	$(call again) BUILD=build-asan sanitized
+	@echo '-- thread sanitizer'
+	$(call again) tsan
+	$(call again) BUILD=build-tsan TEST_BIN= FIXTURES= sanitized
+	@echo '-- fuzzing'
+	$(call again) fuzz
+	@echo 'all of it passed'
+
+# Runs what a sanitizer's build made, as it is.
+sanitized:
+	$(run_tests) $(TEST_BIN) $(FIXTURES) $(SCENARIOS)
+
+lint: check-deps
+	$(Q)tests/lint/lint.sh
+
+format:
+	$(Q)clang-format -i $$(find merge proto src tests -name '*.[ch]')
+
+bench: bench-deps
+	$(call again) all
+	$(Q)TRIVET=$(BUILD)/trivet BUILD=$(BUILD) tests/bench/run.sh
+
+# ---- the rest ----------------------------------------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/doc/trivet
+	install -m 755 $(BUILD)/trivet $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/libtrivet-merge.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 merge/trivet_merge.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/trivet/
+	for page in $(wildcard man/*.[1-8]); do \
+	    section=man$${page##*.}; \
+	    install -d $(DESTDIR)$(PREFIX)/share/man/$$section && \
+	    install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/$$section/ || exit 1; \
+	done
+
 clean:
-	rm -rf $(BUILD)
+	rm -rf build build-asan build-tsan build-clang build-fuzz $(BUILD)
+
+help:
+	@echo 'make              build/trivet, build/libtrivet-merge.a and build/libtrivet-proto.a'
+	@echo 'make run          installs what is missing, builds, starts `trivet serve` (ARGS="--port 8081")'
+	@echo 'make check        installs what is missing, builds, runs all quick tests'
+	@echo 'make check-all    the same with sanitizers, valgrind, clang and fuzzing'
+	@echo 'make test         runs what check runs, and installs nothing'
+	@echo 'make bench        measures'
+	@echo 'make install      to $$DESTDIR$$PREFIX (/usr/local)'
+	@echo 'make asan, tsan   builds with sanitizers in build-asan, build-tsan'
+	@echo 'make fuzz         feeds the parsers (FUZZ_SECONDS=20 for each)'
+	@echo 'make format, lint the sources as .clang-format has them; what the compilers do not check'
+	@echo 'make deps, check-deps, check-all-deps, bench-deps: only installs what is missing'
+	@echo 'make clean        removes what was built'
+	@echo 'V=1 shows the commands; CC, CFLAGS, LDFLAGS, BUILD, PREFIX, DESTDIR as usual; WERROR=1 makes warnings errors'
