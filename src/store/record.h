@@ -21,11 +21,12 @@ typedef struct {
     int64_t time;     /* ms since 1970, the computer's clock */
 } record;
 
-/* Stores a record and fills its id in. */
+/* Stores a record and fills its id in. Its names must be stored already; STORE_NONE (with a message) for an
+ * unknown device. */
 int record_add(store *s, const char *device, const char *phone, record *r, store_error *err);
 
 /* `since` is now known to mean that this group of the record's snapshot was applied. Repeating it is no
- * error. */
+ * error; STORE_NONE for an unknown record. */
 int record_applied(store *s, int64_t id, record_group group, int64_t since, store_error *err);
 
 /*
@@ -35,7 +36,11 @@ int record_applied(store *s, int64_t id, record_group group, int64_t since, stor
 int record_list(store *s, const char *device, const char *phone, record **out, size_t *count,
                 store_error *err);
 
-/* The newest record whose group `since` is known to mean; STORE_NONE where no such record is kept. */
+/*
+ * The newest record whose group `since` is known to mean. STORE_NONE: none was ever known to; STORE_GONE: the
+ * record was dropped since, and `since` means "no ancestor" (merge §10). The same records count as in
+ * record_list.
+ */
 int record_by_since(store *s, const char *device, const char *phone, record_group group, int64_t since,
                     int64_t *id, store_error *err);
 

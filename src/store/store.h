@@ -12,6 +12,8 @@
  * done; else store_rollback(store); store_close(store);
  *
  * Every function returns 0 or one of the codes below and fills the caller's error: the first error stands.
+ * STORE_NONE and STORE_GONE are answers and leave it as it is, except where a header says otherwise. What a
+ * function writes belongs to the open transaction; without one it is a transaction of its own.
  */
 #ifndef TRIVET_STORE_H
 #define TRIVET_STORE_H
@@ -27,7 +29,8 @@ enum {
     STORE_DENIED = -3,  /* missing, not a folder, or no permission */
     STORE_FULL = -4,    /* no space, or a quota */
     STORE_DAMAGED = -5, /* the database, or something that it names, is not what it should be */
-    STORE_FAILED = -6   /* anything else: I/O, memory, a newer version's folder */
+    STORE_FAILED = -6,  /* anything else: I/O, memory, a newer version's folder */
+    STORE_GONE = -7     /* there was such a row, and retention dropped it; no error to show */
 };
 
 typedef struct {
@@ -68,7 +71,7 @@ void store_rollback(store *s); /* without a transaction: nothing */
 int store_meta_get(store *s, const char *key, char *value, size_t size, store_error *err);
 int store_meta_set(store *s, const char *key, const char *value, store_error *err);
 
-/* A fresh random id: `len` characters of lower-case hex. */
+/* A fresh random id: `len` characters of lower-case hex, and a NUL behind them. */
 void store_random_id(char *out, size_t len);
 
 #endif

@@ -1,0 +1,129 @@
+/*
+ * schema.c - the tables.
+ *
+ *   meta            small named values
+ *   blob            parts of states, and lists of parts: snapshots (snapshot.c); never changed, only added
+ *   head            one row: the computer's present state
+ *   device          a pairing; `replaces` is the id of the device whose records it inherits
+ *   device_phone    a name that a phone gave itself on a pairing; has_records stays 1 when its records are
+ * dropped record          one committed merge of a phone; ids are never used again, since values outlive them
+ *   record_since    what a phone's `since` is known to mean, for each group; outlives its record (merge §10)
+ *   grave           last forms of items that left the computer's state
+ *   history         a line for each change of the head
+ *   question        what waits for an answer
+ *
+ * Names of snapshots are no foreign keys: a snapshot names its parts from the inside, so whoever drops blobs
+ * must walk them anyway. What is written is checked instead (blob_require).
+ *
+ * A later version adds its steps to `steps`; a step that was once released is never changed.
+ */
+#include "schema.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+static const int application_id = 0x54727674; /* "Trvt", at offset 68 of the file */
+
+static const char version_1[] =
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE blob (num INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE CHECK (length(name) = 32),"
+    " data BLOB NOT NULL) STRICT;"
+
+    "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " name BLOB NOT NULL CHECK (length(name) = 32)) STRICT;"
+
+    "CREATE TABLE device (num INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, named INTEGER NOT NULL, secret_hash BLOB NOT NULL UNIQUE, k BLOB,"
+    " created_at INTEGER NOT NULL, lapses_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL DEFAULT 0,"
+    " last_sync_at INTEGER NOT NULL DEFAULT 0, revoked_at INTEGER NOT NULL DEFAULT 0,"
+    " address TEXT NOT NULL DEFAULT '', replaces TEXT NOT NULL) STRICT;"
+
+    "CREATE TABLE device_phone (num INTEGER PRIMARY KEY, device INTEGER NOT NULL"
+    " REFERENCES device (num) ON DELETE CASCADE, phone TEXT NOT NULL, first_seen_at INTEGER NOT NULL,"
+    " last_seen_at INTEGER NOT NULL DEFAULT 0, last_sync_at INTEGER NOT NULL DEFAULT 0,"
+    " has_records INTEGER NOT NULL DEFAULT 0, UNIQUE (device, phone)) STRICT;"
+
+    "CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " device INTEGER NOT NULL REFERENCES device (num), phone INTEGER NOT NULL REFERENCES device_phone (num),"
+    " sent BLOB NOT NULL CHECK (length(sent) = 32), snapshot BLOB NOT NULL CHECK (length(snapshot) = 32),"
+    " ancestor BLOB CHECK (length(ancestor) = 32), since_before INTEGER NOT NULL,"
+    " applied INTEGER NOT NULL, time INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX record_by_phone ON record (phone);"
+    "CREATE INDEX record_by_device ON record (device);"
+
+    "CREATE TABLE record_since (device INTEGER NOT NULL REFERENCES device (num), grp INTEGER NOT NULL,"
+    " since INTEGER NOT NULL, record INTEGER NOT NULL,"
+    " phone INTEGER NOT NULL REFERENCES device_phone (num),"
+    " PRIMARY KEY (device, grp, since, record)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE grave (section INTEGER NOT NULL, id BLOB NOT NULL, slot INTEGER NOT NULL,"
+    " item BLOB NOT NULL, dug_at INTEGER NOT NULL, PRIMARY KEY (section, id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX grave_by_time ON grave (dug_at);"
+
+    "CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
+    " cause TEXT NOT NULL, device TEXT NOT NULL, phone TEXT NOT NULL,"
+    " before BLOB NOT NULL CHECK (length(before) = 32), after BLOB NOT NULL CHECK (length(after) = 32),"
+    " counts TEXT NOT NULL) STRICT;"
+
+    "CREATE TABLE question (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, kind TEXT NOT NULL,"
+    " deadline INTEGER NOT NULL, body TEXT NOT NULL) STRICT;";
+
+/* steps[v] leads from version v to v + 1. */
+static const char *const steps[] = {version_1};
+enum { VERSION = sizeof steps / sizeof *steps };
+
+static int pragma_get(store *s, const char *text, int *out, store_error *err) {
+    sqlite3_stmt *q = NULL;
+    int rc = sqlite3_prepare_v2(s->db, text, -1, &q, NULL);
+    if (rc != SQLITE_OK)
+        return sql_fail(s, rc, err);
+    int found = sql_row(s, q, err);
+    if (found > 0)
+        *out = sqlite3_column_int(q, 0);
+    sqlite3_finalize(q);
+    return found > 0 ? 0 : found < 0 ? found : store_fail_damaged(s, err, "it has no header");
+}
+
+static int step(store *s, int version, store_error *err) {
+    char mark[64];
+    snprintf(mark, sizeof mark, "PRAGMA user_version = %d", version + 1);
+    int rc = store_begin(s, err);
+    if (rc == 0)
+        rc = sql_exec(s, steps[version], err);
+    if (rc == 0)
+        rc = sql_exec(s, mark, err);
+    if (rc == 0)
+        rc = store_commit(s, err);
+    if (rc != 0)
+        store_rollback(s);
+    return rc;
+}
+
+int schema_mark(store *s, store_error *err) {
+    char text[64];
+    snprintf(text, sizeof text, "PRAGMA application_id = %d", application_id);
+    return sql_exec(s, text, err);
+}
+
+int schema_migrate(store *s, store_error *err) {
+    int id = 0, version = 0;
+    int rc = pragma_get(s, "PRAGMA application_id", &id, err);
+    if (rc == 0 && id != application_id)
+        return store_fail_damaged(s, err, "it is a database, but not this program's");
+    if (rc == 0)
+        rc = pragma_get(s, "PRAGMA user_version", &version, err);
+    if (rc == 0 && (version < 0 || version > VERSION)) {
+        store_fail(
+            err, STORE_FAILED,
+            "%s was written by a newer version of this program (format %d, this one knows %d). Use that "
+            "version, or another folder",
+            s->folder, version, (int)VERSION);
+        if (err != NULL && err->code == STORE_FAILED)
+            err->status = EX_CONFIG;
+        return STORE_FAILED;
+    }
+    for (; rc == 0 && version < VERSION; version++)
+        rc = step(s, version, err);
+    return rc;
+}

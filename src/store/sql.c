@@ -1,0 +1,362 @@
+/*
+ * sql.c - the statements, and what SQLite's results mean here.
+ *
+ * The connection's settings are chosen for a daemon that idles in a few megabytes and must not lose a commit:
+ * see `settings`. Damage, a full disk and missing permission are told apart by SQLite's code first and by the
+ * errno behind it second, because a quota or a file size limit reaches SQLite as a plain write error.
+ */
+#include "sql.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#if SQLITE_VERSION_NUMBER < 3037000
+#error "SQLite 3.37 or later is needed, for STRICT tables"
+#endif
+
+/* How long to wait for somebody who looks into the database with a tool of their own. */
+enum { BUSY_MS = 2000 };
+
+static const char settings[] =
+    "PRAGMA foreign_keys = ON;"
+    "PRAGMA synchronous = FULL;" /* in WAL: a commit is on the disk when it returns */
+    "PRAGMA trusted_schema = OFF;"
+    "PRAGMA cell_size_check = ON;" /* finds a damaged page sooner */
+    "PRAGMA secure_delete = FAST;" /* an erased key is overwritten, where that costs no further page */
+    "PRAGMA temp_store = MEMORY;"
+    "PRAGMA mmap_size = 0;"
+    "PRAGMA cache_size = -1024;"            /* KiB */
+    "PRAGMA wal_autocheckpoint = 500;"      /* pages: the log is copied back after about 2 MB */
+    "PRAGMA journal_size_limit = 2097152;"; /* bytes: and a longer one is cut when it starts anew */
+
+#define DEVICE_COLUMNS                                                                                       \
+    "id, name, named, created_at, lapses_at, last_seen_at, last_sync_at, revoked_at, address, replaces"
+#define RECORD_COLUMNS "id, sent, snapshot, ancestor, since_before, applied, time"
+
+static const char *const texts[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+    [SQL_META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
+                     " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+
+    [SQL_BLOB_GET] = "SELECT data FROM blob WHERE name = ?1",
+    [SQL_BLOB_HAS] = "SELECT 1 FROM blob WHERE name = ?1",
+    [SQL_BLOB_PUT] = "INSERT INTO blob (name, data) VALUES (?1, ?2)",
+    [SQL_HEAD_GET] = "SELECT name FROM head",
+    [SQL_HEAD_SET] = "INSERT INTO head (one, name) VALUES (1, ?1)"
+                     " ON CONFLICT (one) DO UPDATE SET name = excluded.name",
+
+    [SQL_DEVICE_PUT] = "INSERT INTO device (id, name, named, secret_hash, k, created_at, lapses_at, replaces)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_DEVICE_GET] = "SELECT " DEVICE_COLUMNS ", num FROM device WHERE id = ?1",
+    [SQL_DEVICE_LIST] = "SELECT " DEVICE_COLUMNS " FROM device ORDER BY num",
+    [SQL_DEVICE_SECRETS] = "SELECT id, secret_hash FROM device ORDER BY num",
+    [SQL_DEVICE_SEEN] = "UPDATE device SET lapses_at = 0, k = NULL, last_seen_at = ?2, address = ?3,"
+                        " name = CASE WHEN name = '' THEN ?4 ELSE name END WHERE id = ?1",
+    [SQL_DEVICE_SYNCED] = "UPDATE device SET last_sync_at = ?2 WHERE id = ?1",
+    [SQL_DEVICE_REVOKE] = "UPDATE device SET revoked_at = ?2, k = NULL WHERE id = ?1 AND revoked_at = 0",
+    /* Who was to replace a lapsed code replaces what that one was to replace. */
+    [SQL_DEVICE_BYPASS] = "UPDATE device SET replaces = (SELECT old.replaces FROM device old"
+                          " WHERE old.id = device.replaces) WHERE replaces IN"
+                          " (SELECT id FROM device WHERE lapses_at > 0 AND lapses_at <= ?1)",
+    [SQL_DEVICE_DROP_LAPSED] = "DELETE FROM device WHERE lapses_at > 0 AND lapses_at <= ?1",
+
+    [SQL_PHONE_PUT] = "INSERT INTO device_phone (device, phone, first_seen_at) VALUES (?1, ?2, ?3)"
+                      " ON CONFLICT (device, phone) DO NOTHING",
+    [SQL_PHONE_GET] = "SELECT num, has_records FROM device_phone WHERE device = ?1 AND phone = ?2",
+    [SQL_PHONE_SEEN] = "UPDATE device_phone SET last_seen_at = ?3 WHERE device = ?1 AND phone = ?2",
+    [SQL_PHONE_SYNCED] = "UPDATE device_phone SET last_sync_at = ?3 WHERE device = ?1 AND phone = ?2",
+    [SQL_PHONE_LIST] = "SELECT phone, first_seen_at, last_seen_at, last_sync_at FROM device_phone"
+                       " WHERE device = ?1 ORDER BY num",
+    [SQL_PHONE_OTHERS] = "SELECT max(phone = ?2), count(*) FROM device_phone WHERE device = ?1",
+
+    [SQL_RECORD_PUT] = "INSERT INTO record (device, phone, sent, snapshot, ancestor, since_before, applied,"
+                       " time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
+    [SQL_RECORD_PHONE_HAS] = "UPDATE device_phone SET has_records = 1 WHERE num = ?1 AND has_records = 0",
+    [SQL_RECORD_OWNER] = "SELECT device, phone, applied FROM record WHERE id = ?1",
+    [SQL_RECORD_APPLIED] = "UPDATE record SET applied = ?2 WHERE id = ?1",
+    [SQL_RECORD_HAS] = "SELECT 1 FROM device_phone WHERE device = ?1 AND has_records = 1 LIMIT 1",
+    [SQL_RECORD_OF_PHONE] = "SELECT " RECORD_COLUMNS " FROM record WHERE phone = ?1 ORDER BY id DESC",
+    [SQL_RECORD_OF_DEVICE] = "SELECT " RECORD_COLUMNS " FROM record WHERE device = ?1 ORDER BY id DESC",
+    [SQL_SINCE_PUT] = "INSERT INTO record_since (device, grp, since, record, phone)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+    [SQL_SINCE_OF_PHONE] = "SELECT s.record, r.id IS NULL FROM record_since s"
+                           " LEFT JOIN record r ON r.id = s.record"
+                           " WHERE s.device = ?1 AND s.grp = ?2 AND s.since = ?3 AND s.phone = ?4"
+                           " ORDER BY s.record DESC LIMIT 1",
+    [SQL_SINCE_OF_DEVICE] = "SELECT s.record, r.id IS NULL FROM record_since s"
+                            " LEFT JOIN record r ON r.id = s.record"
+                            " WHERE s.device = ?1 AND s.grp = ?2 AND s.since = ?3"
+                            " ORDER BY s.record DESC LIMIT 1",
+
+    [SQL_GRAVE_PUT] = "INSERT INTO grave (section, id, slot, item, dug_at) VALUES (?1, ?2, ?3, ?4, ?5)"
+                      " ON CONFLICT (section, id) DO UPDATE SET slot = excluded.slot, item = excluded.item,"
+                      " dug_at = excluded.dug_at",
+    [SQL_GRAVE_DROP] = "DELETE FROM grave WHERE section = ?1 AND id = ?2",
+    [SQL_GRAVE_EACH] = "SELECT section, slot, item FROM grave",
+    [SQL_GRAVE_EXPIRE] = "DELETE FROM grave WHERE dug_at < ?1",
+
+    [SQL_HISTORY_PUT] = "INSERT INTO history (time, cause, device, phone, before, after, counts)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_HISTORY_LIST] = "SELECT id, time, cause, device, phone, before, after, counts FROM history"
+                         " ORDER BY id DESC LIMIT ?1",
+    [SQL_QUESTION_PUT] = "INSERT INTO question (device, kind, deadline, body) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_QUESTION_DROP] = "DELETE FROM question WHERE id = ?1",
+    [SQL_QUESTION_DROP_ALL] = "DELETE FROM question",
+    [SQL_QUESTION_LIST] = "SELECT id, device, kind, deadline, body FROM question ORDER BY id",
+};
+
+int sql_open(store *s, store_error *err) {
+    /* One thread at a time uses a store, so SQLite need not lock its own structures. */
+    int rc = sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc != SQLITE_OK) {
+        if (s->db == NULL)
+            return store_fail_memory(err);
+        return sql_fail(s, sqlite3_extended_errcode(s->db), err);
+    }
+    sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, BUSY_MS);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sql_keep_log(s, true);
+    return sql_exec(s, settings, err);
+}
+
+void sql_keep_log(store *s, bool keep) {
+    if (s->db != NULL)
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)keep, NULL);
+}
+
+void sql_close(store *s) {
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        sqlite3_finalize(s->statements[i]);
+        s->statements[i] = NULL;
+    }
+    sqlite3_close(s->db);
+    s->db = NULL;
+}
+
+/* ---- statements ---------------------------------------------------------------------------------------- */
+
+sqlite3_stmt *sql_get(store *s, sql_id id, store_error *err) {
+    if (s->in_transaction && id != SQL_ROLLBACK && sqlite3_get_autocommit(s->db)) {
+        /* SQLite rolled back by itself (a full disk): what follows must not commit alone. */
+        store_fail(err, STORE_FAILED, "%s: the transaction was rolled back after an error", s->path);
+        return NULL;
+    }
+    if (s->statements[id] == NULL) {
+        int rc =
+            sqlite3_prepare_v3(s->db, texts[id], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[id], NULL);
+        if (rc == SQLITE_ERROR) {
+            store_fail_damaged(s, err, sqlite3_errmsg(s->db)); /* the texts are right: the schema is not */
+            return NULL;
+        }
+        if (rc != SQLITE_OK) {
+            sql_fail(s, rc, err);
+            return NULL;
+        }
+    }
+    sqlite3_clear_bindings(s->statements[id]);
+    return s->statements[id];
+}
+
+/* A value that could not be bound is NULL, which the columns refuse: sql_run then reports it. */
+void sql_int(sqlite3_stmt *q, int column, int64_t value) {
+    if (q != NULL)
+        sqlite3_bind_int64(q, column, value);
+}
+
+void sql_text(sqlite3_stmt *q, int column, const char *value) {
+    if (q != NULL)
+        sqlite3_bind_text64(q, column, value, strlen(value), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void sql_blob(sqlite3_stmt *q, int column, const void *data, size_t len) {
+    if (q == NULL)
+        return;
+    if (len == 0)
+        sqlite3_bind_zeroblob(q, column, 0); /* a NULL pointer would bind NULL */
+    else
+        sqlite3_bind_blob64(q, column, data, len, SQLITE_STATIC);
+}
+
+void sql_name(sqlite3_stmt *q, int column, const store_name *name) {
+    if (name != NULL)
+        sql_blob(q, column, name->bytes, sizeof name->bytes);
+}
+
+int sql_row(store *s, sqlite3_stmt *q, store_error *err) {
+    if (q == NULL)
+        return err != NULL && err->code != 0 ? err->code : STORE_FAILED;
+    int rc = sqlite3_step(q);
+    if (rc == SQLITE_ROW)
+        return 1;
+    if (rc == SQLITE_DONE)
+        return 0;
+    int code = sql_fail(s, rc, err);
+    sqlite3_reset(q);
+    return code;
+}
+
+int sql_run(store *s, sqlite3_stmt *q, store_error *err) {
+    int rc;
+    while ((rc = sql_row(s, q, err)) > 0)
+        ;
+    sql_reset(q);
+    return rc;
+}
+
+void sql_reset(sqlite3_stmt *q) {
+    sqlite3_reset(q);
+}
+
+int sql_exec(store *s, const char *text, store_error *err) {
+    int rc = sqlite3_exec(s->db, text, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : sql_fail(s, rc, err);
+}
+
+void sql_text_of(sqlite3_stmt *q, int column, char *out, size_t size) {
+    const unsigned char *text = sqlite3_column_text(q, column);
+    snprintf(out, size, "%s", text != NULL ? (const char *)text : "");
+}
+
+bool sql_name_of(sqlite3_stmt *q, int column, store_name *out) {
+    const void *data = sqlite3_column_blob(q, column);
+    if (data == NULL || sqlite3_column_bytes(q, column) != (int)sizeof out->bytes)
+        return false;
+    memcpy(out->bytes, data, sizeof out->bytes);
+    return true;
+}
+
+int sql_enter(store *s, bool *own, store_error *err) {
+    *own = !s->in_transaction;
+    return *own ? store_begin(s, err) : 0;
+}
+
+int sql_leave(store *s, bool own, int rc, store_error *err) {
+    if (!own)
+        return rc;
+    if (rc == 0)
+        rc = store_commit(s, err);
+    if (rc != 0)
+        store_rollback(s);
+    return rc;
+}
+
+/* ---- errors -------------------------------------------------------------------------------------------- */
+
+static int status_of(int code) {
+    switch (code) {
+    case STORE_NONE:
+    case STORE_GONE:
+        return EX_NOINPUT;
+    case STORE_LOCKED:
+        return EX_TEMPFAIL;
+    case STORE_DENIED:
+        return EX_NOPERM;
+    case STORE_FULL:
+        return EX_IOERR;
+    case STORE_DAMAGED:
+        return EX_DATAERR;
+    default:
+        return EX_SOFTWARE;
+    }
+}
+
+int store_fail(store_error *err, int code, const char *format, ...) {
+    if (err == NULL || err->code != 0)
+        return code;
+    err->code = code;
+    err->status = status_of(code);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    return code;
+}
+
+static bool is_full(int number) {
+    return number == ENOSPC || number == EDQUOT || number == EFBIG;
+}
+
+static bool is_denied(int number) {
+    return number == EACCES || number == EPERM || number == EROFS;
+}
+
+static int fail_full(store_error *err, const char *path) {
+    return store_fail(
+        err, STORE_FULL,
+        "%s: no space left (disk, quota or file size limit); nothing was changed. Free some space "
+        "and try again",
+        path);
+}
+
+int store_fail_errno(store_error *err, int number, const char *doing, const char *path) {
+    if (is_full(number))
+        return fail_full(err, path);
+    int code = is_denied(number) || number == ENOENT || number == ENOTDIR || number == ELOOP ? STORE_DENIED
+                                                                                             : STORE_FAILED;
+    store_fail(err, code, "cannot %s %s: %s", doing, path, strerror(number));
+    if (err != NULL && err->code == code && code == STORE_FAILED)
+        err->status = EX_OSERR;
+    if (err != NULL && err->code == code && (number == ENOENT || number == ENOTDIR))
+        err->status = EX_NOINPUT;
+    return code;
+}
+
+int store_fail_damaged(store *s, store_error *err, const char *what) {
+    sql_keep_log(s, true);
+    return store_fail(
+        err, STORE_DAMAGED,
+        "%s is damaged: %s. Nothing was deleted: keep the folder as it is and restore a backup into "
+        "another one",
+        s->path, what);
+}
+
+int store_fail_memory(store_error *err) {
+    store_fail(err, STORE_FAILED, "out of memory");
+    if (err != NULL && err->code == STORE_FAILED)
+        err->status = EX_OSERR;
+    return STORE_FAILED;
+}
+
+int sql_fail(store *s, int rc, store_error *err) {
+    int number = sqlite3_system_errno(s->db);
+    bool io = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
+    if ((rc & 0xff) == SQLITE_FULL || (io && is_full(number)))
+        return fail_full(err, s->path);
+    if (io && is_denied(number))
+        return store_fail_errno(err, number, "use", s->path);
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM:
+        return store_fail_memory(err);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return store_fail_damaged(s, err, sqlite3_errstr(rc));
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+        return store_fail(err, STORE_DENIED, "cannot write %s: %s. See who owns it and the folder", s->path,
+                          sqlite3_errstr(rc));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return store_fail(err, STORE_LOCKED, "%s is in use by another program", s->path);
+    default:
+        return store_fail(err, STORE_FAILED, "%s: %s", s->path, sqlite3_errmsg(s->db));
+    }
+}
+
+void *store_grow(void *array, size_t count, size_t element) {
+    /* Doubles at 0, 8, 16, 32, ...: the capacity follows from the count. */
+    if (count != 0 && (count < 8 || (count & (count - 1)) != 0))
+        return array;
+    size_t capacity = count == 0 ? 8 : count * 2;
+    if (count > SIZE_MAX / 2 || capacity > SIZE_MAX / element)
+        return NULL;
+    return realloc(array, capacity * element);
+}
