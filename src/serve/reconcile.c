@@ -20,6 +20,7 @@
 
 #include "serve/ancestor.h"
 #include "serve/commit.h"
+#include "serve/counts.h"
 #include "store/device.h"
 #include "store/record.h"
 #include "store/snapshot.h"
@@ -319,15 +320,6 @@ static int merge_with_answers(reconcile *r) {
 
 /* ---- committing ---- */
 
-static void counts_json(const trivet_merge_counts *c, char *out, size_t size) {
-    snprintf(out, size,
-             "{\"addedFromPhone\":%zu,\"addedFromComputer\":%zu,\"editedField\":%zu,\"editedLWW\":%zu,"
-             "\"tombstoned\":%zu,\"removed\":%zu,\"restored\":%zu,\"ties\":%zu,\"moved\":%zu,"
-             "\"scratchpadLineMerged\":%zu,\"duplicates\":%zu}",
-             c->added_from_phone, c->added_from_computer, c->edited_field, c->edited_lww, c->tombstoned,
-             c->removed, c->restored, c->ties, c->moved, c->scratchpad_line_merged, c->duplicates);
-}
-
 static int commit_in_transaction(reconcile *r, int64_t now) {
     const trivet_merge_state *merged = trivet_merge_result_snapshot(r->result);
     record rec = {.since_before = r->since, .has_ancestor = r->choice.ancestor != NULL, .time = now};
@@ -337,7 +329,7 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
 
     snprintf(line.device, sizeof line.device, "%s", r->device);
     snprintf(line.phone, sizeof line.phone, "%s", r->phone_name);
-    counts_json(&r->counts, line.counts, sizeof line.counts);
+    counts_text(&r->counts, line.counts, sizeof line.counts);
     if ((rc = snapshot_put(r->store, r->phone, &rec.sent, err)) != 0 ||
         (rc = commit_head(r->store, r->computer, merged, &line, &rec.snapshot, err)) != 0 ||
         (rec.has_ancestor && (rc = snapshot_put(r->store, r->choice.ancestor, &rec.ancestor, err)) != 0) ||

@@ -1,0 +1,396 @@
+/*
+ * One phone's connection. Callbacks only record what happened and call the machine; connection_pump() then
+ * acts on what the machine has to say, until it has nothing more.
+ *
+ * Lifetime: one reference for the WebSocket, one for each job on the worker, one for the timer's handle.
+ */
+#include "serve/connection.h"
+
+#include "log.h"
+#include "serve/sync.h"
+#include "store/device.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct connection {
+    host *host;
+    connection *next, **link; /* in host->connections; link NULL: not in it */
+    unsigned references;
+    websocket *ws; /* NULL once it has ended */
+    trivet_proto_computer *machine;
+    uv_timer_t timer;
+    uint64_t refuse_at; /* uv_now() at which a wrong secret is answered; 0: none waits */
+    bool accepted, pumping;
+    device device;
+    char phone[257];
+    char label[64];
+    sync_run *sync;
+};
+
+int64_t wall_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t loop_time(const connection *c) {
+    return (int64_t)uv_now(c->host->loop);
+}
+
+void connection_hold(connection *c) {
+    c->references++;
+}
+
+void connection_let_go(connection *c) {
+    if (--c->references > 0)
+        return;
+    trivet_proto_computer_free(c->machine);
+    free(c);
+}
+
+/* ---- the timer: one for all that has a deadline ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void arm_timer(connection *c) {
+    uint64_t now = uv_now(c->host->loop), at = UINT64_MAX;
+    int64_t machine = trivet_proto_computer_deadline(c->machine);
+
+    if (machine != INT64_MAX)
+        at = (uint64_t)machine;
+    if (c->refuse_at && c->refuse_at < at)
+        at = c->refuse_at;
+    if (c->sync && sync_deadline(c->sync) < at)
+        at = sync_deadline(c->sync);
+    if (at == UINT64_MAX)
+        uv_timer_stop(&c->timer);
+    else
+        uv_timer_start(&c->timer, on_timer, at > now ? at - now : 0, 0);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    connection *c = timer->data;
+    uint64_t now = uv_now(c->host->loop);
+
+    connection_hold(c);
+    if (c->refuse_at && now >= c->refuse_at) {
+        c->refuse_at = 0;
+        trivet_proto_computer_refuse(c->machine, TRIVET_PROTO_CLOSE_WRONG_SECRET, "Invalid pairing secret");
+    }
+    trivet_proto_computer_tick(c->machine, (int64_t)now);
+    if (c->sync && now >= sync_deadline(c->sync))
+        sync_tick(c->sync);
+    connection_pump(c);
+    connection_let_go(c);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    connection_let_go(handle->data);
+}
+
+/* ---- the handshake: the secret is checked on the worker, since only that touches the store ---- */
+
+struct check {
+    worker_job job;
+    connection *connection;
+    char secret[512];
+    char phone[257], address[64];
+    bool fits;
+    device device;
+    bool new_phone;
+    int rc;
+    store_error err;
+};
+
+static void run_check(worker_job *job) {
+    struct check *k = (struct check *)job;
+    store *s = k->connection->host->store;
+    int64_t now = wall_clock();
+
+    k->rc = k->fits ? device_by_secret(s, k->secret, now, &k->device, &k->err) : STORE_NONE;
+    sodium_memzero(k->secret, sizeof k->secret);
+    if (k->rc != 0)
+        return;
+    if ((k->rc = store_begin(s, &k->err)) == 0)
+        k->rc = device_seen(s, k->device.id, k->phone, k->address, now, &k->new_phone, &k->err);
+    if (k->rc == 0)
+        k->rc = store_commit(s, &k->err);
+    if (k->rc != 0)
+        store_rollback(s);
+}
+
+static void welcome(connection *c, const struct check *k) {
+    connection *old = connection_find(c->host, k->device.id);
+
+    if (old)
+        connection_close(old, TRIVET_PROTO_CLOSE_REPLACED, "Replaced by a newer connection");
+    if (k->device.replaces[0] && (old = connection_find(c->host, k->device.replaces)))
+        connection_close(old, TRIVET_PROTO_CLOSE_REVOKED, "Replaced by another device");
+    c->accepted = true;
+    c->device = k->device;
+    memcpy(c->phone, k->phone, sizeof c->phone);
+    log_name(k->device.named ? k->device.name : k->phone, c->label, sizeof c->label);
+    throttle_succeeded(&c->host->throttle, k->address);
+    listener_authenticated(c->host->listener, c->ws);
+    if (k->new_phone)
+        log_warning("%s: another phone uses this pairing's code; pair each phone with a code of its own",
+                    c->label);
+    log_info("%s: connected from %s", c->label, k->address);
+    trivet_proto_computer_accept(c->machine, loop_time(c));
+    if (c->host->on_devices_changed)
+        c->host->on_devices_changed(c->host->owner);
+}
+
+static void done_check(worker_job *job) {
+    struct check *k = (struct check *)job;
+    connection *c = k->connection;
+
+    if (!c->ws) {
+        /* it has gone meanwhile */
+    } else if (k->rc == 0) {
+        welcome(c, k);
+    } else if (k->rc == STORE_NONE) {
+        uint64_t delay = throttle_failed(&c->host->throttle, k->address, uv_now(c->host->loop));
+        log_warning("%s: wrong pairing secret, answered in %u s", k->address, (unsigned)(delay / 1000));
+        c->refuse_at = uv_now(c->host->loop) + delay;
+    } else {
+        log_error("a phone cannot be let in: %s", k->err.message);
+        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "The server's store does not answer");
+    }
+    connection_pump(c);
+    connection_let_go(c);
+    free(k);
+}
+
+static void check_secret(connection *c, const trivet_proto_event *event) {
+    struct check *k = calloc(1, sizeof *k);
+
+    if (!k) {
+        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "Out of memory");
+        return;
+    }
+    k->job = (worker_job){run_check, done_check, NULL};
+    k->connection = c;
+    k->fits = strlen(event->secret) < sizeof k->secret;
+    if (k->fits)
+        memcpy(k->secret, event->secret, strlen(event->secret) + 1);
+    snprintf(k->phone, sizeof k->phone, "%s", event->device_id);
+    snprintf(k->address, sizeof k->address, "%s", websocket_address(c->ws));
+    connection_hold(c);
+    worker_submit(c->host->worker, &k->job);
+}
+
+/* ---- events of the machine ---- */
+
+static void on_refused(const connection *c, const trivet_proto_event *event) {
+    log_warning("%s: refused %s: %s%s%s", c->accepted ? c->label : websocket_address(c->ws),
+                trivet_proto_type_name(event->type), event->error.path, event->error.path[0] ? ": " : "",
+                event->error.reason);
+}
+
+static void act(connection *c, trivet_proto_event *event) {
+    switch (event->kind) {
+    case TRIVET_PROTO_EVENT_HANDSHAKE:
+        check_secret(c, event);
+        break;
+    case TRIVET_PROTO_EVENT_SYNC_REQUEST:
+        connection_start_sync(c);
+        break;
+    case TRIVET_PROTO_EVENT_STATE:
+        if (c->sync) {
+            sync_answer(c->sync, event->message.state, event->message.state_len, event->message.since);
+            event->message.state = NULL;
+        }
+        break;
+    case TRIVET_PROTO_EVENT_SYNC_TIMEOUT:
+    case TRIVET_PROTO_EVENT_SYNC_CANCELLED:
+    case TRIVET_PROTO_EVENT_SYNC_REFUSED:
+        if (event->kind == TRIVET_PROTO_EVENT_SYNC_REFUSED)
+            on_refused(c, event);
+        if (c->sync)
+            sync_abandon(c->sync, event->kind == TRIVET_PROTO_EVENT_SYNC_TIMEOUT     ? "timeout"
+                                  : event->kind == TRIVET_PROTO_EVENT_SYNC_CANCELLED ? "cancelled"
+                                                                                     : "refused");
+        break;
+    case TRIVET_PROTO_EVENT_REFUSED:
+        on_refused(c, event);
+        break;
+    case TRIVET_PROTO_EVENT_CLOSED:
+        if (event->close_code != TRIVET_PROTO_CLOSE_DONE)
+            log_info("%s: closing with %d: %s", c->accepted ? c->label : websocket_address(c->ws),
+                     event->close_code, event->error.reason);
+        break;
+    default:
+        /* Jots and the phone's own log are accepted and set aside; what is unknown is ignored (protocol §3,
+         * §5). */
+        break;
+    }
+}
+
+static void send_output(connection *c, trivet_proto_output *out) {
+    if (!c->ws)
+        return;
+    if (out->close) {
+        char reason[124] = "";
+        size_t len = out->len < sizeof reason ? out->len : sizeof reason - 1;
+        if (len)
+            memcpy(reason, out->data, len);
+        websocket_close(c->ws, out->close, reason);
+    } else {
+        websocket_send_steal(c->ws, out->binary, out->data, out->len);
+        out->data = NULL;
+    }
+}
+
+/* Not entered twice: what an event's action adds is seen by the loop that is running. */
+void connection_pump(connection *c) {
+    trivet_proto_event event;
+    trivet_proto_output output;
+    bool more = true;
+
+    if (c->pumping || !c->ws)
+        return;
+    c->pumping = true;
+    connection_hold(c);
+    while (more && c->ws) {
+        more = false;
+        while (c->ws && trivet_proto_computer_event(c->machine, &event)) {
+            act(c, &event);
+            trivet_proto_event_release(&event);
+            more = true;
+        }
+        while (trivet_proto_computer_output(c->machine, &output)) {
+            send_output(c, &output);
+            trivet_proto_output_release(&output);
+            more = true;
+        }
+    }
+    if (c->ws) {
+        websocket_set_message_limit(c->ws, trivet_proto_computer_message_limit(c->machine));
+        arm_timer(c);
+    }
+    c->pumping = false;
+    connection_let_go(c);
+}
+
+/* ---- the WebSocket ---- */
+
+static void on_message(void *owner, bool binary, const uint8_t *data, size_t len) {
+    connection *c = owner;
+    trivet_proto_computer_receive(c->machine, binary, data, len, loop_time(c));
+    connection_pump(c);
+}
+
+static void on_closed(void *owner, int code) {
+    connection *c = owner;
+
+    if (c->accepted)
+        log_info("%s: disconnected (%d)", c->label, code);
+    c->ws = NULL;
+    if (c->link) {
+        *c->link = c->next;
+        if (c->next)
+            c->next->link = c->link;
+        c->link = NULL;
+    }
+    if (c->sync)
+        sync_abandon(c->sync, "gone");
+    uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+    connection_let_go(c);
+}
+
+static const websocket_events events = {on_message, on_closed};
+
+void connection_open(host *h, websocket *ws) {
+    trivet_proto_computer_options options = TRIVET_PROTO_COMPUTER_OPTIONS_INIT;
+    connection *c = calloc(1, sizeof *c);
+
+    options.max_message = h->config->max_message;
+    options.handshake_timeout = h->config->handshake_timeout;
+    options.answer_timeout = h->config->answer_timeout;
+    if (c)
+        c->machine = trivet_proto_computer_new(&options, (int64_t)uv_now(h->loop));
+    if (!c || !c->machine) {
+        free(c);
+        websocket_abort(ws);
+        return;
+    }
+    c->host = h;
+    c->ws = ws;
+    c->references = 2; /* the WebSocket and the timer's handle */
+    c->link = &h->connections;
+    c->next = h->connections;
+    if (c->next)
+        c->next->link = &c->next;
+    h->connections = c;
+    uv_timer_init(h->loop, &c->timer);
+    c->timer.data = c;
+    websocket_set_owner(ws, &events, c);
+    connection_pump(c);
+}
+
+void connection_close(connection *c, int code, const char *reason) {
+    trivet_proto_computer_close(c->machine, code, reason);
+    if (c->sync)
+        sync_abandon(c->sync, "gone");
+    c->accepted = false;
+    connection_pump(c);
+}
+
+/* ---- looking, and the sync ---- */
+
+host *connection_host(const connection *c) {
+    return c->host;
+}
+
+const char *connection_device(const connection *c) {
+    return c->accepted ? c->device.id : NULL;
+}
+
+const char *connection_phone(const connection *c) {
+    return c->phone;
+}
+
+const char *connection_label(const connection *c) {
+    return c->label;
+}
+
+int64_t connection_last_sync(const connection *c) {
+    return c->device.last_sync_at;
+}
+
+bool connection_is_open(const connection *c) {
+    return c->ws != NULL && c->accepted;
+}
+
+connection *connection_next(const connection *c) {
+    return c->next;
+}
+
+connection *connection_find(const host *h, const char *id) {
+    for (connection *c = h->connections; c; c = c->next)
+        if (connection_is_open(c) && strcmp(c->device.id, id) == 0)
+            return c;
+    return NULL;
+}
+
+sync_run *connection_sync(const connection *c) {
+    return c->sync;
+}
+
+sync_run *connection_start_sync(connection *c) {
+    if (!c->sync && connection_is_open(c))
+        c->sync = sync_start(c);
+    return c->sync;
+}
+
+trivet_proto_computer *connection_machine(connection *c) {
+    return c->machine;
+}
+
+void connection_sync_ended(connection *c) {
+    c->sync = NULL;
+}

@@ -1,0 +1,31 @@
+/*
+ * host.h - what the rooms of the running server have in common: made and torn down by serve.c, used on the
+ * loop's thread (the store only on the worker's).
+ */
+#ifndef TRIVET_SERVE_HOST_H
+#define TRIVET_SERVE_HOST_H
+
+#include "net/listener.h"
+#include "serve/config.h"
+#include "serve/throttle.h"
+#include "serve/worker.h"
+#include "store/store.h"
+
+struct connection;
+
+typedef struct {
+    uv_loop_t *loop;
+    worker *worker;
+    store *store;
+    const config *config;
+    listener *listener;
+    throttle throttle;
+    struct connection *connections;          /* all that are open, newest first */
+    void (*on_devices_changed)(void *owner); /* a phone paired: counts may differ */
+    void *owner;
+} host;
+
+/* ms since 1970. The loop's own clock is uv_now(). */
+int64_t wall_clock(void);
+
+#endif

@@ -1,0 +1,314 @@
+/*
+ * The running server: store, worker, listener and control socket brought up in this order and torn down in
+ * reverse. What phones say goes to connection.c, what commands ask to control.c.
+ */
+#include "serve/serve.h"
+
+#include "log.h"
+#include "serve/connection.h"
+#include "serve/control_plane.h"
+#include "serve/pairing_code.h"
+#include "serve/reachable.h"
+#include "serve/requests.h"
+#include "store/device.h"
+#include "store/question.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct server {
+    uv_loop_t loop;
+    const config *config;
+    worker worker;
+    host host;
+    control_plane *control;
+    uv_signal_t signals[2];
+    char name[257];
+    int64_t started; /* ms since 1970 */
+    size_t devices;  /* paired and in use, for /health */
+    bool stopping;
+};
+
+/* ---- plain HTTP (protocol §1) ---- */
+
+static void answer_json(http_response *response, json_t *body) {
+    response->status = 200;
+    response->content_type = "application/json";
+    response->body = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    response->len = response->body ? strlen(response->body) : 0;
+    json_decref(body);
+}
+
+static void on_http(void *owner, const http_request *request, http_response *response) {
+    struct server *s = owner;
+    bool ping = strcmp(request->path, "/ping") == 0, health = strcmp(request->path, "/health") == 0;
+
+    if (!ping && !health)
+        return; /* 404 */
+    if (strcmp(request->method, "GET") != 0) {
+        response->status = 405;
+        response->allow = "GET, HEAD";
+    } else if (ping) {
+        answer_json(response, json_pack("{s:s, s:s}", "status", "ok", "deviceId", s->name));
+    } else {
+        answer_json(response, json_pack("{s:s, s:s, s:I, s:I}", "status", "ok", "version", TRIVET_VERSION,
+                                        "uptime", (json_int_t)((wall_clock() - s->started) / 1000), "devices",
+                                        (json_int_t)s->devices));
+    }
+}
+
+static void on_websocket(void *owner, websocket *ws) {
+    struct server *s = owner;
+    connection_open(&s->host, ws);
+}
+
+static void on_refused(void *owner, const char *address, const char *reason) {
+    (void)owner;
+    log_info("%s: refused: %s", address, reason);
+}
+
+/* ---- how many devices there are, counted on the worker ---- */
+
+struct count {
+    worker_job job;
+    struct server *server;
+    size_t devices;
+};
+
+static size_t count_devices(store *s) {
+    store_error err = STORE_ERROR_INIT;
+    device *list = NULL;
+    size_t count = 0, used = 0;
+
+    if (device_list(s, &list, &count, &err) != 0)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        used += list[i].revoked_at == 0 && list[i].lapses_at == 0;
+    free(list);
+    return used;
+}
+
+static void run_count(worker_job *job) {
+    struct count *c = (struct count *)job;
+    c->devices = count_devices(c->server->host.store);
+}
+
+static void done_count(worker_job *job) {
+    struct count *c = (struct count *)job;
+    c->server->devices = c->devices;
+    free(c);
+}
+
+static void on_devices_changed(void *owner) {
+    struct count *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return;
+    *c = (struct count){.job = {run_count, done_count, NULL}, .server = owner};
+    worker_submit(&c->server->worker, &c->job);
+}
+
+/* ---- stopping: each part says when it is closed; the loop ends when nothing is left ---- */
+
+static void on_listener_closed(void *owner) {
+    struct server *s = owner;
+    if (s->control)
+        control_plane_close(s->control);
+}
+
+static void stop(struct server *s) {
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    for (int i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+    listener_close(s->host.listener);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    log_info("stopping (%s)", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    stop(handle->data);
+}
+
+static int watch_signals(struct server *s) {
+    static const int numbers[] = {SIGTERM, SIGINT};
+
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < 2; i++) {
+        uv_signal_init(&s->loop, &s->signals[i]);
+        s->signals[i].data = s;
+        if (uv_signal_start(&s->signals[i], on_signal, numbers[i]) != 0)
+            return EX_OSERR;
+    }
+    return 0;
+}
+
+/* ---- starting ---- */
+
+static int open_store(struct server *s, const char *folder) {
+    store_error err = STORE_ERROR_INIT;
+
+    if (store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 &&
+        question_drop_all(s->host.store, &err) == 0 &&
+        device_drop_lapsed(s->host.store, wall_clock(), &err) == 0) {
+        s->devices = count_devices(s->host.store);
+        return 0;
+    }
+    if (err.code == STORE_LOCKED && err.holder)
+        log_error("%s is in use by process %ld: stop it first, or choose another folder with --data", folder,
+                  err.holder);
+    else
+        log_error("%s", err.message);
+    return err.status ? err.status : EX_SOFTWARE;
+}
+
+static void set_name(struct server *s) {
+    if (s->config->name[0])
+        snprintf(s->name, sizeof s->name, "%s", s->config->name);
+    else if (gethostname(s->name, sizeof s->name - 1) != 0 || !s->name[0])
+        snprintf(s->name, sizeof s->name, "trivet");
+}
+
+static int start_listener(struct server *s) {
+    static const listener_events events = {on_http, on_websocket, on_refused, on_listener_closed};
+    listener_options options = LISTENER_OPTIONS_INIT;
+    const config *c = s->config;
+
+    options.host = c->host[0] ? c->host : NULL;
+    options.port = c->port;
+    options.allow_any = c->allow_any;
+    options.server_name = s->name;
+    /* The protocol's machine ends a slow handshake with 4002; the listener's own limit is for what never gets
+     * so far. */
+    options.unauthenticated_timeout = (uint64_t)c->handshake_timeout;
+    options.unauthenticated_per_address = c->unauthenticated_per_address;
+    options.unauthenticated_max = c->unauthenticated_max;
+    options.websocket.max_queued = c->max_queued;
+    int rc = listener_new(&s->loop, &options, &events, s, &s->host.listener);
+    if (rc == 0)
+        return 0;
+    const char *where = c->host[0] ? c->host : "all addresses";
+    if (rc == UV_EADDRINUSE)
+        log_error("port %u is in use: stop what uses it, or choose another with --port", c->port);
+    else if (rc == UV_EACCES)
+        log_error("port %u needs more rights than this user has: choose one above 1023 with --port", c->port);
+    else if (rc == UV_EADDRNOTAVAIL || rc == UV_EINVAL)
+        log_error("%s is no address of this computer: leave --host out for all, or see `ip addr`", where);
+    else
+        log_error("cannot listen on %s, port %u: %s", where, c->port, uv_strerror(rc));
+    return EX_UNAVAILABLE;
+}
+
+static int start_control(struct server *s) {
+    control_plane_options options = {&s->host, s->name, listener_port(s->host.listener), s->started};
+    int rc = control_plane_new(&options, &s->control);
+
+    if (rc == 0)
+        return 0;
+    log_error("%s/control.sock: %s", store_folder(s->host.store), uv_strerror(rc));
+    return EX_CANTCREAT;
+}
+
+/* ---- what a person sees first ---- */
+
+static void print_addresses(uint16_t port) {
+    reachable_address addresses[REACHABLE_MAX];
+    size_t count = reachable_all(addresses);
+
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, "%s http://%s:%u\n", i ? "      " : "phones:", addresses[i].text, port);
+}
+
+/* A code is a secret: it is shown to a person at a terminal, and never written to what may be a log. */
+static void show_first_code(struct server *s) {
+    reachable_address best;
+    json_t *request = json_pack("{s:s}", "do", "pair"), *response = NULL;
+    char *raw = NULL, *text = NULL;
+    size_t raw_len;
+    trivet_proto_pairing pairing;
+    trivet_proto_error err;
+
+    reachable_best(&best);
+    requests_context context = {s->host.store, s->name, best.text, listener_port(s->host.listener),
+                                wall_clock()};
+    if (request)
+        requests_run(&context, request, NULL, 0, &response, &raw, &raw_len);
+    if (response && json_is_true(json_object_get(response, "ok")))
+        text = json_dumps(response, JSON_COMPACT);
+    if (text && trivet_proto_pairing_decode(text, strlen(text), &pairing, &err) == 0) {
+        fprintf(stderr, "\nNo phone is paired yet. Scan this with the app within 10 minutes:\n\n");
+        pairing_show(stderr, &pairing, pairing_colour(stderr));
+        fprintf(stderr, "\n`trivet pair` makes another code.\n");
+    }
+    sodium_memzero(&pairing, sizeof pairing);
+    if (text)
+        sodium_memzero(text, strlen(text));
+    free(text);
+    free(raw);
+    json_decref(request);
+    json_decref(response);
+}
+
+static void greet(struct server *s) {
+    uint16_t port = listener_port(s->host.listener);
+
+    fprintf(stderr, "trivet %s keeps its data in %s\n", TRIVET_VERSION, store_folder(s->host.store));
+    print_addresses(port);
+    if (s->config->allow_any)
+        log_warning(
+            "connections from any address are accepted (allow = any): use this behind a firewall only");
+    if (s->devices == 0 && isatty(STDERR_FILENO))
+        show_first_code(s);
+    else if (s->devices == 0)
+        fprintf(stderr, "No phone is paired yet: `trivet pair` shows a code.\n");
+    if (s->config->host[0])
+        fprintf(stderr, "listening on %s:%u\n", s->config->host, port);
+    else
+        fprintf(stderr, "listening on [::]:%u\n", port);
+}
+
+/* ---- all of it ---- */
+
+int serve_run(const char *folder, const config *c) {
+    struct server *s = calloc(1, sizeof *s);
+    int status = EX_OSERR;
+
+    /* SQLite and merges run one at a time: more threads would only sleep. One is left for name look-ups. */
+    setenv("UV_THREADPOOL_SIZE", "2", 0);
+    if (!s || sodium_init() < 0 || uv_loop_init(&s->loop) != 0) {
+        free(s);
+        log_error("out of memory");
+        return EX_OSERR;
+    }
+    s->config = c;
+    s->started = wall_clock();
+    worker_init(&s->worker, &s->loop);
+    s->host = (host){.loop = &s->loop,
+                     .worker = &s->worker,
+                     .config = c,
+                     .on_devices_changed = on_devices_changed,
+                     .owner = s};
+    set_name(s);
+    if ((status = open_store(s, folder)) == 0 && (status = watch_signals(s)) == 0 &&
+        (status = start_listener(s)) == 0 && (status = start_control(s)) == 0)
+        greet(s);
+    else if (s->host.listener)
+        stop(s);
+    else if (s->signals[0].data)
+        for (int i = 0; i < 2; i++)
+            uv_close((uv_handle_t *)&s->signals[i], NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+
+    control_plane_free(s->control);
+    listener_free(s->host.listener);
+    store_close(s->host.store);
+    uv_loop_close(&s->loop);
+    free(s);
+    return status;
+}

@@ -1,0 +1,346 @@
+/*
+ * One sync (protocol §4). All thinking is a job on the worker (reconcile.c); this file only passes what comes
+ * of it to the machine and back. While a job runs the object stays, even if the sync has been abandoned
+ * meanwhile: the job's end then frees it.
+ */
+#include "serve/sync.h"
+
+#include "log.h"
+#include "serve/reconcile.h"
+#include "store/question.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum step { LOADING, WAITING, MERGING, ASKING, ENDED };
+
+struct waiter {
+    sync_ended_fn *fn;
+    void *ctx;
+    struct waiter *next;
+};
+
+struct sync_run {
+    worker_job job; /* first: the worker gives it back */
+    connection *connection;
+    store *store;
+    char device[65]; /* the worker may not look into the connection */
+    reconcile *reconcile;
+    enum step step;
+    bool busy; /* a job runs */
+    struct waiter *waiters;
+
+    /* for the job: what to do, and what came of it */
+    enum { LOAD, ANSWER, DECIDE, WITHDRAW } task;
+    char *document;
+    size_t len;
+    int64_t since;
+    int64_t ask_timeout;
+    reconcile_outcome outcome;
+    int64_t question; /* its row; 0: none */
+    store_error err;
+
+    uint64_t deadline; /* of the question, by uv_now() */
+};
+
+/* ---- on the worker ---- */
+
+static void drop_question(sync_run *s) {
+    store_error ignored = STORE_ERROR_INIT;
+    if (s->question)
+        question_drop(s->store, s->question, &ignored); /* a row that stays is dropped at the next start */
+    s->question = 0;
+}
+
+static int open_question(sync_run *s, int64_t now) {
+    question_row row = {.deadline = now + s->ask_timeout};
+    const char *kind, *body = reconcile_question(s->reconcile, &kind);
+
+    snprintf(row.device, sizeof row.device, "%s", s->device);
+    snprintf(row.kind, sizeof row.kind, "%s", kind);
+    row.body = (char *)body; /* copied by question_add */
+    int rc = question_add(s->store, &row, &s->err);
+    s->question = rc == 0 ? row.id : 0;
+    return rc;
+}
+
+static void run(worker_job *job) {
+    sync_run *s = (sync_run *)job;
+    int64_t now = wall_clock();
+
+    drop_question(s);
+    switch (s->task) {
+    case LOAD:
+        reconcile_own_state(s->reconcile, &s->document, &s->len, &s->err);
+        return;
+    case ANSWER:
+        s->outcome = reconcile_answer(s->reconcile, s->document, s->len, s->since, now);
+        s->document = NULL;
+        break;
+    case DECIDE:
+        s->outcome = reconcile_decide(s->reconcile, now);
+        break;
+    case WITHDRAW:
+        return;
+    }
+    if (s->outcome == RECONCILE_FAILED)
+        s->err = *reconcile_error(s->reconcile);
+    if (s->outcome == RECONCILE_ASK && open_question(s, now) != 0)
+        s->outcome = RECONCILE_FAILED;
+}
+
+/* ---- on the loop ---- */
+
+static void done(worker_job *job);
+
+static void submit(sync_run *s, int task) {
+    s->task = task;
+    s->busy = true;
+    s->job = (worker_job){run, done, NULL};
+    worker_submit(connection_host(s->connection)->worker, &s->job);
+}
+
+static void free_sync(sync_run *s) {
+    reconcile_free(s->reconcile);
+    free(s->document);
+    connection_let_go(s->connection);
+    free(s);
+}
+
+/* Tells those who wait, and lets the connection have its next sync. The object goes when no job holds it. */
+static void end(sync_run *s, const char *outcome, const trivet_merge_counts *counts) {
+    if (s->step == ENDED)
+        return;
+    s->step = ENDED;
+    connection_sync_ended(s->connection);
+    while (s->waiters) {
+        struct waiter *w = s->waiters;
+        s->waiters = w->next;
+        w->fn(w->ctx, s->device, outcome, counts);
+        free(w);
+    }
+    if (s->busy)
+        return;
+    if (s->question)
+        submit(s, WITHDRAW);
+    else
+        free_sync(s);
+}
+
+static void cancel(sync_run *s, const char *outcome) {
+    connection *c = s->connection;
+
+    connection_hold(c);
+    trivet_proto_computer_cancel(connection_machine(c));
+    end(s, outcome, NULL);
+    connection_pump(c);
+    connection_let_go(c);
+}
+
+sync_run *sync_start(connection *c) {
+    const config *settings = connection_host(c)->config;
+    reconcile_settings merge_settings = RECONCILE_SETTINGS_INIT;
+    sync_run *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    merge_settings.large_threshold = settings->large_threshold;
+    s->store = connection_host(c)->store;
+    s->reconcile = reconcile_new(s->store, connection_device(c), connection_phone(c), &merge_settings);
+    if (!s->reconcile) {
+        free(s);
+        return NULL;
+    }
+    s->connection = c;
+    snprintf(s->device, sizeof s->device, "%s", connection_device(c));
+    s->ask_timeout = settings->ask_timeout;
+    connection_hold(c);
+    submit(s, LOAD);
+    return s;
+}
+
+static void log_counts(const char *label, const trivet_merge_counts *n, bool changed) {
+    log_info(
+        "%s: synced: %zu from the phone, %zu from the computer, %zu edited, %zu by most recent, %zu deleted, "
+        "%zu removed, %zu restored, %zu moved%s",
+        label, n->added_from_phone, n->added_from_computer, n->edited_field, n->edited_lww, n->tombstoned,
+        n->removed, n->restored, n->moved, changed ? "" : "; nothing new here");
+}
+
+static void confirmed(sync_run *s, bool with_snapshot) {
+    trivet_proto_computer *machine = connection_machine(s->connection);
+    trivet_merge_counts counts;
+    size_t len;
+    const char *document = reconcile_document(s->reconcile, &len);
+
+    reconcile_counts(s->reconcile, &counts);
+    log_counts(connection_label(s->connection), &counts, reconcile_changed(s->reconcile));
+    if (with_snapshot)
+        trivet_proto_computer_confirm(machine, TRIVET_PROTO_DESKTOP_WINS, document, len, wall_clock());
+    else
+        trivet_proto_computer_confirm(machine, TRIVET_PROTO_PHONE_WINS, NULL, 0, wall_clock());
+    end(s, reconcile_changed(s->reconcile) || with_snapshot ? "synced" : "unchanged", &counts);
+}
+
+static void ask(sync_run *s) {
+    const char *kind;
+
+    s->step = ASKING;
+    s->deadline = uv_now(connection_host(s->connection)->loop) + (uint64_t)s->ask_timeout;
+    reconcile_question(s->reconcile, &kind);
+    log_info("%s: question %lld (%s) waits for an answer: trivet pending", connection_label(s->connection),
+             (long long)s->question, kind);
+}
+
+static void propose(sync_run *s) {
+    size_t len;
+    const char *document = reconcile_document(s->reconcile, &len);
+    connection *c = s->connection;
+
+    s->step = WAITING;
+    if (trivet_proto_computer_propose(connection_machine(c), document, len, connection_last_sync(c),
+                                      (int64_t)uv_now(connection_host(c)->loop)) != 0)
+        cancel(s, "failed");
+}
+
+static void act(sync_run *s) {
+    const char *label = connection_label(s->connection);
+    const trivet_merge_error *refusal = reconcile_refusal(s->reconcile);
+
+    switch (s->outcome) {
+    case RECONCILE_KEEP:
+        confirmed(s, false);
+        return;
+    case RECONCILE_APPLY:
+        confirmed(s, true);
+        return;
+    case RECONCILE_PROPOSE:
+        propose(s);
+        return;
+    case RECONCILE_ASK:
+        ask(s);
+        return;
+    case RECONCILE_REFUSED:
+        log_warning("%s: refused state_sync: %s: %s%s%s", label, trivet_merge_side_name(refusal->side),
+                    refusal->path, refusal->path[0] ? ": " : "", refusal->reason);
+        cancel(s, "refused");
+        return;
+    case RECONCILE_RESTLESS:
+        log_warning("%s: sync given up: one side kept changing", label);
+        cancel(s, "restless");
+        return;
+    case RECONCILE_FAILED:
+        log_error("%s: sync given up: %s", label, s->err.message);
+        cancel(s, "failed");
+        return;
+    }
+}
+
+static void send_own_state(sync_run *s) {
+    connection *c = s->connection;
+
+    if (s->err.code) {
+        s->outcome = RECONCILE_FAILED;
+        act(s);
+        return;
+    }
+    s->step = WAITING;
+    int rc = trivet_proto_computer_start(connection_machine(c), s->document, s->len, connection_last_sync(c),
+                                         (int64_t)uv_now(connection_host(c)->loop));
+    free(s->document);
+    s->document = NULL;
+    if (rc != 0)
+        cancel(s, "failed");
+}
+
+static void done(worker_job *job) {
+    sync_run *s = (sync_run *)job;
+    connection *c = s->connection;
+
+    s->busy = false;
+    if (s->step == ENDED) { /* abandoned meanwhile */
+        if (s->question)
+            submit(s, WITHDRAW);
+        else
+            free_sync(s);
+        return;
+    }
+    connection_hold(c);
+    if (s->task == LOAD)
+        send_own_state(s);
+    else
+        act(s);
+    connection_pump(c);
+    connection_let_go(c);
+}
+
+void sync_answer(sync_run *s, char *state, size_t len, int64_t since) {
+    if (s->step != WAITING) {
+        free(state);
+        return;
+    }
+    s->step = MERGING;
+    s->document = state;
+    s->len = len;
+    s->since = since;
+    submit(s, ANSWER);
+}
+
+void sync_abandon(sync_run *s, const char *outcome) {
+    if (s->step != ENDED)
+        log_info("%s: sync ended: %s", connection_label(s->connection), outcome);
+    end(s, outcome, NULL);
+}
+
+uint64_t sync_deadline(const sync_run *s) {
+    return s->step == ASKING ? s->deadline : UINT64_MAX;
+}
+
+void sync_tick(sync_run *s) {
+    if (s->step != ASKING)
+        return;
+    log_info("%s: nobody answered question %lld: sync cancelled, nothing changed",
+             connection_label(s->connection), (long long)s->question);
+    cancel(s, "unanswered");
+}
+
+int sync_wait(sync_run *s, sync_ended_fn *fn, void *ctx) {
+    struct waiter *w = malloc(sizeof *w);
+    if (!w)
+        return -1;
+    *w = (struct waiter){fn, ctx, s->waiters};
+    s->waiters = w;
+    return 0;
+}
+
+/* ---- its question ---- */
+
+int64_t sync_question(const sync_run *s, const char **kind) {
+    if (s->step != ASKING)
+        return 0;
+    reconcile_question(s->reconcile, kind);
+    return s->question;
+}
+
+static int decide_when(sync_run *s, int unanswered) {
+    if (unanswered == 0) {
+        s->step = MERGING;
+        submit(s, DECIDE);
+    }
+    return unanswered;
+}
+
+int sync_pick(sync_run *s, trivet_merge_side side, const size_t *ties, size_t count) {
+    return s->step == ASKING ? decide_when(s, reconcile_pick(s->reconcile, side, ties, count)) : -1;
+}
+
+int sync_choose(sync_run *s, trivet_merge_large choice) {
+    return s->step == ASKING ? decide_when(s, reconcile_choose(s->reconcile, choice)) : -1;
+}
+
+void sync_cancel(sync_run *s) {
+    log_info("%s: question %lld: sync cancelled, nothing changed", connection_label(s->connection),
+             (long long)s->question);
+    cancel(s, "cancelled");
+}

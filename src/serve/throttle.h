@@ -1,0 +1,28 @@
+/*
+ * throttle.h - how long an address that shows wrong secrets waits for its answer: 1 s, doubling to 8 s
+ * (protocol §2).
+ *
+ * Nothing else waits for it, and nobody is locked out. A bounded number of addresses is remembered.
+ */
+#ifndef TRIVET_SERVE_THROTTLE_H
+#define TRIVET_SERVE_THROTTLE_H
+
+#include <stdint.h>
+
+enum { THROTTLE_ADDRESSES = 128, THROTTLE_MEMORY_MS = 10 * 60 * 1000 };
+
+typedef struct {
+    struct {
+        char address[64];
+        unsigned failures;
+        uint64_t last; /* ms, of the loop's clock */
+    } entries[THROTTLE_ADDRESSES];
+} throttle;
+
+/* Counts one wrong secret and returns the delay in ms. */
+uint64_t throttle_failed(throttle *t, const char *address, uint64_t now);
+
+/* The address has shown a right one. */
+void throttle_succeeded(throttle *t, const char *address);
+
+#endif
