@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* ---- tables ------------------------------------------------------------------------------------------- */
+/* ---- tables ---- */
 
 /* clang-format off */
 #define CHAR(v) ((char)((v) < 26 ? 'A' + (v) : (v) < 52 ? 'a' + (v) - 26 : (v) < 62 ? '0' + (v) - 52 : \
@@ -38,7 +38,7 @@ static const char pairs[4096][2] = { PAIR1024(0), PAIR1024(1024), PAIR1024(2048)
 static const uint32_t values[4][256] = { VALUE256(18), VALUE256(12), VALUE256(6), VALUE256(0) };
 /* clang-format on */
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 size_t proto_base64_encoded_size(size_t len) {
     return (len + 2) / 3 * 4;
@@ -63,7 +63,7 @@ void proto_base64_encode(char *out, const uint8_t *data, size_t len) {
         out[2] = '=';
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 size_t proto_base64_decoded_size(size_t len) {
     return len / 4 * 3 + 3;

@@ -19,14 +19,14 @@
 static const char head[] = "{\"enc\":true,\"n\":\"", middle[] = "\",\"d\":\"", tail[] = "\"}";
 enum { NONCE_TEXT = 32, FIXED = sizeof head + sizeof middle + sizeof tail - 3 + NONCE_TEXT };
 
-/* ---- key ---------------------------------------------------------------------------------------------- */
+/* ---- key ---- */
 
 int trivet_proto_channel1_key(uint8_t key[static 32], const uint8_t their_public[static 32],
                               const uint8_t own_secret[static 32]) {
     return crypto_box_beforenm(key, their_public, own_secret) == 0 ? TRIVET_PROTO_OK : TRIVET_PROTO_EINPUT;
 }
 
-/* ---- sealing ------------------------------------------------------------------------------------------ */
+/* ---- sealing ---- */
 
 size_t proto_channel1_envelope_size(size_t len) {
     return FIXED + proto_base64_encoded_size(len + PROTO_BOX_HEADROOM);
@@ -63,7 +63,7 @@ int trivet_proto_channel1_seal(const uint8_t key[static 32], const uint8_t nonce
     return r;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
 /* A string member, once; false where it stands twice or is no string. */
 static bool take_string(const proto_member *member, const char **text, size_t *len) {

@@ -19,7 +19,7 @@
 
 enum { KIND_JSON = 1, KIND_CHUNK = 2, CHUNK_HEAD = 12, TAG = crypto_secretbox_MACBYTES };
 
-/* ---- keys --------------------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 static void hash_labelled(uint8_t out[static 32], const char *label, const uint8_t *data, size_t len) {
     crypto_generichash(out, 32, data, len, (const uint8_t *)label, strlen(label));
@@ -59,7 +59,7 @@ int trivet_proto_channel2_derive(trivet_proto_channel2_keys *out, const uint8_t 
     return TRIVET_PROTO_OK;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 static void nonce_of(uint8_t nonce[static 24], uint64_t counter) {
     memset(nonce, 0, 24);

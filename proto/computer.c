@@ -50,7 +50,7 @@ struct trivet_proto_computer {
     int64_t file_deadline;
 };
 
-/* ---- life --------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 trivet_proto_computer *trivet_proto_computer_new(const trivet_proto_computer_options *options, int64_t now) {
     static const trivet_proto_computer_options defaults = TRIVET_PROTO_COMPUTER_OPTIONS_INIT;
@@ -108,7 +108,7 @@ static int violation(trivet_proto_computer *c, const char *reason) {
     return TRIVET_PROTO_ESTATE;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
 static int receive_key_init(trivet_proto_computer *c, const uint8_t *data, size_t len) {
     proto_key_message theirs;
@@ -186,7 +186,7 @@ static int receive_handshake(trivet_proto_computer *c, const uint8_t *data, size
     return r;
 }
 
-/* ---- waiting for the owner's decision ----------------------------------------------------------------- */
+/* ---- waiting for the owner's decision ---- */
 
 static int keep_waiting(trivet_proto_computer *c, const uint8_t *data, size_t len) {
     if (c->waiting_count == c->waiting_room) {
@@ -207,7 +207,7 @@ static int keep_waiting(trivet_proto_computer *c, const uint8_t *data, size_t le
     return TRIVET_PROTO_OK;
 }
 
-/* ---- a sync ------------------------------------------------------------------------------------------- */
+/* ---- a sync ---- */
 
 static void end_sync(trivet_proto_computer *c) {
     if (c->sync == ASKED)
@@ -267,7 +267,7 @@ static void file_came(trivet_proto_computer *c) {
         c->answer_deadline = c->now + c->options.answer_timeout;
 }
 
-/* ---- messages ----------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* `message` is moved. */
 static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
@@ -355,7 +355,7 @@ int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const u
     return TRIVET_PROTO_OK;
 }
 
-/* ---- time --------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static int64_t answer_deadline(const trivet_proto_computer *c) {
     return c->files_asked > 0 ? c->file_deadline : c->answer_deadline;
@@ -390,7 +390,7 @@ int64_t trivet_proto_computer_deadline(const trivet_proto_computer *c) {
     return c->state == OPEN && c->sync == ASKED ? answer_deadline(c) : INT64_MAX;
 }
 
-/* ---- the owner's calls -------------------------------------------------------------------------------- */
+/* ---- the owner's calls ---- */
 
 static bool is_ready(const trivet_proto_computer *c) {
     return c->state == OPEN && proto_session_is_open(&c->session);

@@ -21,7 +21,7 @@
 /* A jot has a handful of values for each of its files; a message with more than this was made to hurt. */
 enum { MAX_VALUES = 100000, NUMBER_ROOM = 24 };
 
-/* ---- the table ---------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 #define FIELD(name, kind, presence)                                                                          \
     { name, PROTO_FIELD_##kind, PROTO_##presence, NULL }
@@ -143,7 +143,7 @@ static trivet_proto_type type_of(const proto_member *member) {
     return TRIVET_PROTO_UNKNOWN;
 }
 
-/* ---- a state's outer shape ---------------------------------------------------------------------------- */
+/* ---- a state's outer shape ---- */
 
 static const char *const state_keys[] = {
     "lists", "lockedLists", "listsCategories", "lockedListsCategories", "scratchpad", "scratchpadCategories"};
@@ -178,7 +178,7 @@ static int check_state(const char *state, size_t len, bool spliced, const char *
     return r == 0 ? TRIVET_PROTO_OK : proto_refuse(err, within, "no JSON object");
 }
 
-/* ---- reading: states ---------------------------------------------------------------------------------- */
+/* ---- reading: states ---- */
 
 /* Moves all members but type and since together, in place: what is written never overtakes what is read. */
 static int cut_state(char *text, size_t *len, trivet_proto_error *err) {
@@ -243,7 +243,7 @@ static int decode_sync_confirm(uint8_t *text, size_t len, trivet_proto_message *
     return TRIVET_PROTO_OK;
 }
 
-/* ---- reading: trees ----------------------------------------------------------------------------------- */
+/* ---- reading: trees ---- */
 
 /* Takes the base64 of a file_response out of the text. NULL and OK: there is none that could be. */
 static int cut_data(char *text, size_t *len, json_t **out, trivet_proto_error *err) {
@@ -315,7 +315,7 @@ static int decode_tree(char *text, size_t len, trivet_proto_message *out, trivet
     return r;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 int proto_message_type(const uint8_t *text, size_t len, trivet_proto_type *type, trivet_proto_error *err) {
     static const char *const names[] = {"type"};
@@ -385,7 +385,7 @@ void trivet_proto_message_release(trivet_proto_message *message) {
     memset(message, 0, sizeof *message);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 static bool is_time(int64_t time) {
     return time >= 0 && time <= 9007199254740991;

@@ -16,7 +16,7 @@
 /* A secret that is longer is wrong anyway; the message that holds it is at most 4 KiB. */
 enum { MAX_SECRET = 4096, MAX_DEVICE_ID = 256 };
 
-/* ---- keys --------------------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 /* `v` may be left out, null or 1. */
 static bool is_other_version(const proto_member *v) {
@@ -63,7 +63,7 @@ int proto_key_message_write(trivet_proto_type type, const uint8_t public_key[sta
     return TRIVET_PROTO_OK;
 }
 
-/* ---- handshake ---------------------------------------------------------------------------------------- */
+/* ---- handshake ---- */
 
 void proto_handshake_release(proto_handshake *handshake) {
     if (handshake->secret != NULL)

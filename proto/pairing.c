@@ -19,7 +19,7 @@
 
 enum { K_TEXT = 43 }; /* 32 bytes in base64url without padding */
 
-/* ---- what the fields may be --------------------------------------------------------------------------- */
+/* ---- what the fields may be ---- */
 
 static bool is_bracketed_ipv6(const char *text, size_t len) {
     char inside[INET6_ADDRSTRLEN];
@@ -80,7 +80,7 @@ static void encode_k(char *out, const uint8_t k[static 32]) {
     sodium_memzero(padded, sizeof padded);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 static char *put_string(char *to, const char *name, const char *value) {
     to += sprintf(to, ",\"%s\":", name);
@@ -116,7 +116,7 @@ int trivet_proto_pairing_encode(const trivet_proto_pairing *pairing, char **out)
     return TRIVET_PROTO_OK;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 /* Into a field of `room` bytes; left empty where it is missing or null. */
 static int read_string(const proto_member *member, const char *name, char *out, size_t room,

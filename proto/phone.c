@@ -28,7 +28,7 @@ struct trivet_proto_phone {
     uint64_t unanswered; /* states that the computer sent and the owner has not answered */
 };
 
-/* ---- life --------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static void wipe_secret(trivet_proto_phone *p) {
     if (p->secret != NULL)
@@ -88,7 +88,7 @@ static int violation(trivet_proto_phone *p, const char *reason) {
     return TRIVET_PROTO_ESTATE;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
 static int send_handshake(trivet_proto_phone *p) {
     uint8_t *box;
@@ -121,7 +121,7 @@ static int receive_key_exchange(trivet_proto_phone *p, const uint8_t *data, size
     return r == TRIVET_PROTO_OK ? proto_session_tell_kind(&p->session, TRIVET_PROTO_EVENT_READY, type) : r;
 }
 
-/* ---- messages ----------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* `message` is moved. */
 static int handle(trivet_proto_phone *p, trivet_proto_message *message) {
@@ -185,7 +185,7 @@ int trivet_proto_phone_receive(trivet_proto_phone *p, bool binary, const uint8_t
     return TRIVET_PROTO_OK;
 }
 
-/* ---- time --------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 void trivet_proto_phone_tick(trivet_proto_phone *p, int64_t now) {
     if (now > p->now)
@@ -198,7 +198,7 @@ int64_t trivet_proto_phone_deadline(const trivet_proto_phone *p) {
     return p->state == KEY_EXCHANGE && proto_session_is_open(&p->session) ? p->deadline : INT64_MAX;
 }
 
-/* ---- the owner's calls -------------------------------------------------------------------------------- */
+/* ---- the owner's calls ---- */
 
 static bool is_ready(const trivet_proto_phone *p) {
     return p->state == OPEN && proto_session_is_open(&p->session);

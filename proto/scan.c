@@ -14,7 +14,7 @@
 #include <emmintrin.h>
 #endif
 
-/* ---- masks of 64 bytes -------------------------------------------------------------------------------- */
+/* ---- masks of 64 bytes ---- */
 
 typedef struct {
     uint64_t quote, backslash, open, close, comma;
@@ -86,7 +86,7 @@ static uint64_t running_xor(uint64_t m) {
     return m;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 /* Where depth reaches zero within a block: the offset after that bracket, or 64. */
 static unsigned end_in_block(uint64_t open, uint64_t close, size_t *depth) {
@@ -239,7 +239,7 @@ static bool skip_value(const char *text, size_t len, size_t *at, char *kind) {
     }
 }
 
-/* ---- members ------------------------------------------------------------------------------------------ */
+/* ---- members ---- */
 
 /* The next byte that is no white space, or 0 at the end. */
 static char peek(proto_scan *scan) {

@@ -22,7 +22,7 @@ typedef struct {
 
 static int check_fields(walk *w, json_t *object, const proto_field *fields);
 
-/* ---- path and reason ---------------------------------------------------------------------------------- */
+/* ---- path and reason ---- */
 
 int proto_refuse(trivet_proto_error *err, const char *path, const char *reason) {
     snprintf(err->path, sizeof err->path, "%s", path);
@@ -49,7 +49,7 @@ static size_t path_index(walk *w, size_t index) {
     return len;
 }
 
-/* ---- single values ------------------------------------------------------------------------------------ */
+/* ---- single values ---- */
 
 static int check_id(walk *w, const json_t *value) {
     size_t len = json_string_length(value);
@@ -105,7 +105,7 @@ static json_t *as_integer(const json_t *value, const proto_field *field) {
                : NULL;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------------- */
+/* ---- arrays ---- */
 
 /* The kind of an array's entries. */
 static proto_field entry_of(const proto_field *field) {
@@ -149,7 +149,7 @@ static bool is_array_kind(proto_field_kind kind) {
     return kind >= PROTO_FIELD_OBJECTS;
 }
 
-/* ---- objects ------------------------------------------------------------------------------------------ */
+/* ---- objects ---- */
 
 static json_t *default_of(proto_field_kind kind) {
     if (is_array_kind(kind))

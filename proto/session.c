@@ -11,7 +11,7 @@
 
 enum { MINUTE = 60000 };
 
-/* ---- queues ------------------------------------------------------------------------------------------- */
+/* ---- queues ---- */
 
 static void *queue_at(const proto_queue *queue, size_t index, size_t size) {
     return queue->items + (queue->first + index) * size;
@@ -54,7 +54,7 @@ static void drop_events(proto_session *session) {
         trivet_proto_event_release(&event);
 }
 
-/* ---- life --------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static void sodium_random(void *ctx, uint8_t *out, size_t len) {
     (void)ctx;
@@ -87,7 +87,7 @@ void proto_session_release(proto_session *session) {
     wipe_keys(session);
 }
 
-/* ---- keys --------------------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 void proto_session_key_pair(proto_session *session, uint8_t public_key[static 32]) {
     session->random(session->random_ctx, session->own_secret, sizeof session->own_secret);
@@ -101,7 +101,7 @@ int proto_session_agree(proto_session *session, const uint8_t their_public[stati
     return r;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------ */
+/* ---- the end ---- */
 
 /* Cut where a character begins, as a close frame takes UTF-8 only. */
 static void copy_reason(char out[static 124], const char *reason) {
@@ -132,7 +132,7 @@ int proto_session_out_of_memory(proto_session *session) {
     return TRIVET_PROTO_ENOMEM;
 }
 
-/* ---- events ------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 int proto_session_tell(proto_session *session, trivet_proto_event *event) {
     if (queue_push(&session->events, event, sizeof *event) == TRIVET_PROTO_OK)
@@ -184,7 +184,7 @@ int proto_session_count_refused(proto_session *session, int64_t now) {
     return TRIVET_PROTO_ESTATE;
 }
 
-/* ---- outputs ------------------------------------------------------------------------------------------ */
+/* ---- outputs ---- */
 
 bool proto_session_output(proto_session *session, trivet_proto_output *out) {
     memset(out, 0, sizeof *out);
@@ -259,7 +259,7 @@ int proto_session_send_type(proto_session *session, trivet_proto_type type) {
     return proto_session_send(session, &message);
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------------- */
+/* ---- inputs ---- */
 
 static int violation(proto_session *session, const char *reason) {
     proto_session_close(session, TRIVET_PROTO_CLOSE_VIOLATION, reason);

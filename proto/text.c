@@ -10,7 +10,7 @@
 enum { MARK_LEN = 4, GUARDED_LEN = MARK_LEN + 3 };
 #define NUL_GUARD 0x800u /* follows the 2048 surrogates */
 
-/* ---- units -------------------------------------------------------------------------------------------- */
+/* ---- units ---- */
 
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9')
@@ -64,7 +64,7 @@ static size_t put_utf8(char *out, uint32_t c) {
     return 4;
 }
 
-/* ---- guard -------------------------------------------------------------------------------------------- */
+/* ---- guard ---- */
 
 static size_t emit(char *out, size_t at, const char *bytes, size_t len) {
     if (out != NULL)
@@ -130,7 +130,7 @@ int proto_text_guard(const char *json, size_t len, char **out, size_t *out_len) 
     return rewritten(guard_walk, json, len, out, out_len);
 }
 
-/* ---- and back ----------------------------------------------------------------------------------------- */
+/* ---- and back ---- */
 
 /* What a mark is followed by: an index (0 to NUL_GUARD), or -1. */
 static int32_t guarded_at(const char *text, size_t len, size_t at) {
@@ -196,7 +196,7 @@ char *trivet_proto_text_plain(const char *guarded) {
     return out;
 }
 
-/* ---- literals ----------------------------------------------------------------------------------------- */
+/* ---- literals ---- */
 
 /* One escape; the character goes to *c, how long it was is returned, 0 where it is none. */
 static size_t read_escape(const char *raw, size_t len, size_t at, uint32_t *c) {

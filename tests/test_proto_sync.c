@@ -25,7 +25,7 @@ static void expect_state(test_pair *pair, const char *state, int64_t since) {
     trivet_proto_event_release(&event);
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------------- */
+/* ---- rounds ---- */
 
 static void two_rounds(void **state) {
     test_pair pair;
@@ -96,7 +96,7 @@ static void large_state(void **state) {
     pair_release(&pair);
 }
 
-/* ---- turns -------------------------------------------------------------------------------------------- */
+/* ---- turns ---- */
 
 static void calls_out_of_turn(void **state) {
     test_pair pair;
@@ -174,7 +174,7 @@ static void sync_request_during_a_sync_is_dropped(void **state) {
     pair_release(&pair);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------ */
+/* ---- answers ---- */
 
 static void answer_to_a_given_up_sync_is_dropped(void **state) {
     test_pair pair;

@@ -23,7 +23,7 @@ static json_t *section(const char *name) {
     return array;
 }
 
-/* ---- version 1 ---------------------------------------------------------------------------------------- */
+/* ---- version 1 ---- */
 
 static void check_envelope(const json_t *envelope, const uint8_t key[static 32]) {
     const char *plain = text_of(envelope, "plaintext"), *text = text_of(envelope, "text");
@@ -156,7 +156,7 @@ static void low_order_public_keys(void **state) {
     }
 }
 
-/* ---- dialogues ---------------------------------------------------------------------------------------- */
+/* ---- dialogues ---- */
 
 /* A computer whose secret is that of the first vector, so that its key_exchange is known. */
 static trivet_proto_computer *computer_of_vector(test_random *random) {
@@ -228,7 +228,7 @@ static void v1_dialogues(void **state) {
     }
 }
 
-/* ---- version 2 ---------------------------------------------------------------------------------------- */
+/* ---- version 2 ---- */
 
 /* Derives as the phone does, from a key_exchange. False: it refuses. */
 static bool phone_takes(const json_t *vector, const char *key_exchange, trivet_proto_channel2_keys *keys) {
