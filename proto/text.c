@@ -125,7 +125,8 @@ static int rewritten(size_t (*walk)(const char *, size_t, char *), const char *j
 
 int proto_text_guard(const char *json, size_t len, char **out, size_t *out_len) {
     *out = NULL;
-    if (len == 0 || (memmem(json, len, "\\u", 2) == NULL && memmem(json, len, MARK, MARK_LEN) == NULL))
+    if (json == NULL || len == 0 ||
+        (memmem(json, len, "\\u", 2) == NULL && memmem(json, len, MARK, MARK_LEN) == NULL))
         return 0;
     return rewritten(guard_walk, json, len, out, out_len);
 }
