@@ -21,6 +21,7 @@ CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) clang libclang-rt-dev valgrind
 BENCH_PACKAGES := $(BUILD_PACKAGES) nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
+LLHTTP_INCLUDE ?= /usr/share/include/llhttp
 PKGS       := libuv libsodium jansson sqlite3 libqrencode nettle inih
 # Asked of pkg-config when first used, after the packages were installed.
 DEP_CFLAGS  = $(eval DEP_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(DEP_CFLAGS)
@@ -33,7 +34,7 @@ endif
 HARDEN  ?= -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SANITIZE ?=
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DTRIVET_VERSION='"$(VERSION)"' $(WARN) -fPIE $(HARDEN) $(SANITIZE) -MMD -MP \
-              -Imerge -Iproto -Isrc $(DEP_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+              -Imerge -Iproto -Isrc -isystem $(LLHTTP_INCLUDE) $(DEP_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 ifeq ($(V),0)
@@ -75,7 +76,7 @@ $(BUILD)/%.a:
 $(BUILD)/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) -I/usr/share/include/llhttp -fPIE -O2 $(HARDEN) $(SANITIZE) -c -o $@ $<
+	$(Q)$(CC) -I$(LLHTTP_INCLUDE) -fPIE -O2 $(HARDEN) $(SANITIZE) -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

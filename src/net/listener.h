@@ -54,7 +54,10 @@ typedef struct {
 #define LISTENER_OPTIONS_INIT                                                                                \
     { NULL, 8080, false, "trivet", NULL, 10000, 8, 64, 16384, 65536, WEBSOCKET_OPTIONS_INIT }
 
-/* Binds and listens; 0, or a negative libuv error (UV_EADDRINUSE, UV_EACCES, ...). Strings are copied. */
+/*
+ * Binds and listens; 0, or a negative libuv error (UV_EADDRINUSE, UV_EACCES, ...). Strings are copied; `events`
+ * must outlive the listener. After an error the loop needs one more turn before uv_loop_close().
+ */
 int listener_new(uv_loop_t *loop, const listener_options *options, const listener_events *events, void *owner,
                  listener **out);
 

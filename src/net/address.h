@@ -1,0 +1,24 @@
+/*
+ * address.h - numeric addresses of peers, and which of them are near (protocol §1).
+ */
+#ifndef TRIVET_NET_ADDRESS_H
+#define TRIVET_NET_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+enum { ADDRESS_SIZE = 64 }; /* room for an IPv6 address, '%' and an interface's name */
+
+/* "192.168.1.7", "2001:db8::1", "fe80::1%eth0"; IPv4-mapped ones unwrapped. Empty for other families. */
+void address_format(const struct sockaddr *address, char out[static ADDRESS_SIZE]);
+
+/* The other way, with `port`; false where `text` is no numeric address. Unwraps mapped ones, too. */
+bool address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
+
+bool address_is_loopback(const char *address);
+
+/* The peer of a connected stream; empty where it is gone already. */
+void address_of_peer(const uv_tcp_t *tcp, char out[static ADDRESS_SIZE]);
+
+#endif

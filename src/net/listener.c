@@ -1,0 +1,342 @@
+/*
+ * The TCP port. Every connection stands in one of three lists:
+ *
+ *   waiting    has shown no secret yet, in the order of arrival; the 10 s of protocol §2 and the number of
+ *              places bound it
+ *   lingering  has had its last answer or close frame; a moment more, then it is cut off
+ *   rest       websockets that were authenticated, and whatever was ended and waits for its handle to close
+ *
+ * Time in a list is the same for all, so the first two are in the order of their deadlines, and one timer
+ * does for all connections: it looks at who is first in each.
+ */
+#include "listener.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "peer.h"
+#include "websocket_stream.h"
+
+enum {
+    BACKLOG = 128,
+    MAX_LINGERING = 32,
+    CODE_TIMEOUT = 4002, /* protocol §2 */
+    CODE_GOING_AWAY = 1001
+};
+
+struct listener {
+    uv_loop_t *loop;
+    uv_tcp_t server;
+    uv_timer_t timer;
+    listener_options options; /* its strings are ours */
+    const listener_events *events;
+    void *owner;
+    peer_host host;
+    peer_list waiting, lingering, rest;
+    uint16_t port;
+    uint8_t failed_handles; /* still to close after a failed listener_new */
+    bool closing;
+    bool server_closed, timer_closing;
+};
+
+size_t listener_connections(const listener *l) {
+    return l->waiting.count + l->lingering.count + l->rest.count;
+}
+
+uint16_t listener_port(const listener *l) {
+    return l->port;
+}
+
+/* ---- the end of all ---- */
+
+static void on_timer_closed(uv_handle_t *handle) {
+    listener *l = handle->data;
+
+    if (l->events->on_closed)
+        l->events->on_closed(l->owner);
+}
+
+/* The timer is the last handle: it goes when the port is closed and every connection gone. */
+static void check_finished(listener *l) {
+    if (!l->closing || !l->server_closed || listener_connections(l) > 0 || l->timer_closing)
+        return;
+    l->timer_closing = true;
+    uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+}
+
+/* ---- time and places ---- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void schedule(listener *l) {
+    uint64_t now = uv_now(l->loop), next = UINT64_MAX;
+
+    if (l->waiting.first)
+        next = l->waiting.first->deadline;
+    if (l->lingering.first && l->lingering.first->deadline < next)
+        next = l->lingering.first->deadline;
+    if (next == UINT64_MAX)
+        uv_timer_stop(&l->timer);
+    else
+        uv_timer_start(&l->timer, on_timer, next > now ? next - now : 0, 0);
+}
+
+static void move(peer *p, peer_list *list) {
+    peer_list_remove(p);
+    peer_list_append(list, p);
+}
+
+static void end_now(listener *l, peer *p) {
+    move(p, &l->rest);
+    peer_end(p);
+}
+
+static void move_to_lingering(listener *l, peer *p) {
+    if (l->lingering.count >= MAX_LINGERING)
+        end_now(l, l->lingering.first);
+    p->deadline = uv_now(l->loop) + l->options.websocket.close_timeout;
+    move(p, &l->lingering);
+    schedule(l);
+}
+
+/* Ends a connection that waits. A websocket hears why; a plain one that was served and asks nothing more is
+ * no refusal. */
+static void put_out(listener *l, peer *p, const char *reason) {
+    bool finished = p->served && p->http && http_parser_idle(p->http);
+
+    if (!finished && l->events->on_refused)
+        l->events->on_refused(l->owner, p->address, reason);
+    if (p->ws) {
+        websocket_close(p->ws, CODE_TIMEOUT, reason);
+        move_to_lingering(l, p);
+    } else {
+        end_now(l, p);
+    }
+}
+
+static void on_timer(uv_timer_t *timer) {
+    listener *l = timer->data;
+    uint64_t now = uv_now(l->loop);
+
+    while (l->waiting.first && l->waiting.first->deadline <= now)
+        put_out(l, l->waiting.first, "time-out");
+    while (l->lingering.first && l->lingering.first->deadline <= now)
+        end_now(l, l->lingering.first);
+    schedule(l);
+}
+
+/* Protocol §2: so many places for an address, so many in all; the oldest makes room. */
+static void make_room(listener *l, const peer *newest) {
+    peer *oldest = NULL;
+    unsigned same = 0;
+
+    for (peer *p = l->waiting.first; p; p = p->next)
+        if (strcmp(p->address, newest->address) == 0) {
+            same++;
+            if (!oldest)
+                oldest = p;
+        }
+    if (same > l->options.unauthenticated_per_address)
+        put_out(l, oldest, "too many from this address");
+    if (l->waiting.count > l->options.unauthenticated_max)
+        put_out(l, l->waiting.first, "too many connections");
+}
+
+void listener_authenticated(listener *l, websocket *ws) {
+    peer *p = websocket_hook_context(ws);
+
+    if (p->list != &l->waiting)
+        return;
+    move(p, &l->rest);
+    schedule(l);
+}
+
+/* ---- connections ---- */
+
+static void on_peer_lingers(peer *p) {
+    move_to_lingering(p->host->context, p);
+}
+
+static void on_peer_gone(peer *p) {
+    listener *l = p->host->context;
+
+    peer_list_remove(p);
+    if (!l->timer_closing)
+        schedule(l);
+    check_finished(l);
+}
+
+static void on_connection(uv_stream_t *server, int status) {
+    listener *l = server->data;
+    peer *p = status == 0 ? peer_accept(server, &l->host) : NULL;
+
+    if (!p) {
+        if (l->events->on_refused)
+            l->events->on_refused(l->owner, "", status < 0 ? uv_strerror(status) : "not accepted");
+        return;
+    }
+    p->deadline = uv_now(l->loop) + l->options.unauthenticated_timeout;
+    peer_list_append(&l->waiting, p);
+    if (!l->options.allow_any && !listener_address_is_local(p->address)) {
+        peer_refuse(p, 403, "address");
+    } else {
+        make_room(l, p);
+        schedule(l);
+    }
+    peer_start(p);
+}
+
+/* ---- beginning and closing ---- */
+
+static void free_options(listener_options *options) {
+    free((char *)(uintptr_t)options->host);
+    free((char *)(uintptr_t)options->server_name);
+    free((char *)(uintptr_t)options->extra_host);
+}
+
+static bool copy_string(const char **string) {
+    const char *from = *string;
+
+    *string = from ? strdup(from) : NULL;
+    return *string || !from;
+}
+
+static bool copy_options(listener_options *out, const listener_options *options) {
+    bool copied;
+
+    *out = *options;
+    copied = copy_string(&out->host);
+    copied = copy_string(&out->server_name) && copied;
+    return copy_string(&out->extra_host) && copied;
+}
+
+/* The address to listen on; without a host, all of them. */
+static int find_address(listener *l, struct sockaddr_storage *out) {
+    const char *host = l->options.host;
+    uv_getaddrinfo_t request;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    char bare[ADDRESS_SIZE];
+    size_t len;
+    int error;
+
+    if (!host || !*host)
+        return uv_ip6_addr("::", l->options.port, (struct sockaddr_in6 *)(void *)out);
+    len = strlen(host);
+    if (host[0] == '[' && host[len - 1] == ']' && len - 2 < sizeof bare) {
+        memcpy(bare, host + 1, len - 2);
+        bare[len - 2] = '\0';
+        host = bare;
+    }
+    if (address_parse(host, l->options.port, out))
+        return 0;
+    error = uv_getaddrinfo(l->loop, &request, NULL, host, NULL, &hints);
+    if (error != 0)
+        return error;
+    memcpy(out, request.addrinfo->ai_addr, request.addrinfo->ai_addrlen);
+    uv_freeaddrinfo(request.addrinfo);
+    if (out->ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)out)->sin6_port = htons(l->options.port);
+    else
+        ((struct sockaddr_in *)(void *)out)->sin_port = htons(l->options.port);
+    return 0;
+}
+
+static int bind_and_listen(listener *l, const struct sockaddr_storage *address) {
+    int error = uv_tcp_bind(&l->server, (const struct sockaddr *)address, 0);
+
+    return error != 0 ? error : uv_listen((uv_stream_t *)&l->server, BACKLOG, on_connection);
+}
+
+static int open_port(listener *l) {
+    struct sockaddr_storage address;
+    struct sockaddr_in6 *v6 = (void *)&address;
+    int len = sizeof address, error = find_address(l, &address);
+
+    if (error == 0)
+        error = bind_and_listen(l, &address);
+    if (error == UV_EAFNOSUPPORT && (!l->options.host || !*l->options.host)) { /* a system without IPv6 */
+        uv_ip4_addr("0.0.0.0", l->options.port, (struct sockaddr_in *)(void *)&address);
+        error = bind_and_listen(l, &address);
+    }
+    if (error == 0)
+        error = uv_tcp_getsockname(&l->server, (struct sockaddr *)&address, &len);
+    if (error == 0)
+        l->port = ntohs(v6->sin6_port); /* at the same place in both families */
+    return error;
+}
+
+static void on_failed_closed(uv_handle_t *handle) {
+    listener *l = handle->data;
+
+    if (--l->failed_handles > 0)
+        return;
+    free_options(&l->options);
+    free(l);
+}
+
+int listener_new(uv_loop_t *loop, const listener_options *options, const listener_events *events, void *owner,
+                 listener **out) {
+    listener *l = calloc(1, sizeof *l);
+    int error;
+
+    *out = NULL;
+    if (!l)
+        return UV_ENOMEM;
+    l->loop = loop;
+    l->events = events;
+    l->owner = owner;
+    l->host = (peer_host){&l->options, events, owner, l, on_peer_lingers, on_peer_gone};
+    if (!copy_options(&l->options, options)) {
+        free_options(&l->options);
+        free(l);
+        return UV_ENOMEM;
+    }
+    uv_timer_init(loop, &l->timer);
+    uv_tcp_init(loop, &l->server);
+    l->server.data = l->timer.data = l;
+    error = open_port(l);
+    if (error != 0) { /* the handles need a turn of the loop to go */
+        l->failed_handles = 2;
+        uv_close((uv_handle_t *)&l->timer, on_failed_closed);
+        uv_close((uv_handle_t *)&l->server, on_failed_closed);
+        return error;
+    }
+    *out = l;
+    return 0;
+}
+
+static void on_server_closed(uv_handle_t *handle) {
+    listener *l = handle->data;
+
+    l->server_closed = true;
+    check_finished(l);
+}
+
+void listener_close(listener *l) {
+    peer *next;
+
+    if (l->closing)
+        return;
+    l->closing = true;
+    uv_close((uv_handle_t *)&l->server, on_server_closed);
+    for (peer *p = l->rest.first; p; p = next) {
+        next = p->next;
+        if (p->ws)
+            websocket_close(p->ws, CODE_GOING_AWAY, "server stopping");
+    }
+    for (peer *p = l->waiting.first; p; p = next) {
+        next = p->next;
+        if (p->ws)
+            websocket_close(p->ws, CODE_GOING_AWAY, "server stopping");
+        else
+            peer_end(p);
+    }
+}
+
+void listener_free(listener *l) {
+    if (!l)
+        return;
+    free_options(&l->options);
+    free(l);
+}
