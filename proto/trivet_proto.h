@@ -95,8 +95,10 @@ typedef enum { TRIVET_PROTO_PHONE_WINS, TRIVET_PROTO_DESKTOP_WINS } trivet_proto
 /*
  * A message, validated. What else it holds depends on the type:
  *   state_sync    `state` (the object without `type` and `since`: a document of merge §1, unchecked but for
- * its outer shape), `since` sync_confirm  `mode`, `applied_at`, `state` (the snapshot; NULL where it was left
- * out) all others    `body`, the whole object in the shape of protocol §3, lenient ones filled in
+ * its outer shape), `since` sync_confirm  `mode`, `applied_at`, `state` (the snapshot, as unchecked; NULL
+ * where it was left out) all others    `body`, the whole object in the shape of protocol §3, lenient ones
+ * filled in; of an unknown type NULL, and to encode NULL stands for no fields A state is UTF-8 only if
+ * whoever reads it finds so; a NUL follows it.
  */
 typedef struct {
     trivet_proto_type type;
@@ -108,11 +110,23 @@ typedef struct {
     int64_t applied_at; /* ms since 1970 by the computer's clock */
 } trivet_proto_message;
 
-/* `way` says who sent it: a type that goes only the other way is refused. */
+/*
+ * `way` says who sent it: a type that goes only the other way is refused. A refused message leaves `type` in
+ * *out, if it was known, and nothing to release. Encoding gives text of *len bytes, malloc'd, and refuses
+ * (EINPUT) what the other end would.
+ */
 int trivet_proto_message_decode(const uint8_t *data, size_t len, trivet_proto_way way,
                                 trivet_proto_message *out, trivet_proto_error *err);
 int trivet_proto_message_encode(const trivet_proto_message *message, uint8_t **out, size_t *len);
 void trivet_proto_message_release(trivet_proto_message *message);
+
+/*
+ * Strings in a body are UTF-8 without NUL, whatever was sent: U+0000 and half surrogate pairs, which JSON can
+ * spell and neither C nor UTF-8 can hold, stand as U+10FFFF and a private character (proto/text.h). They
+ * compare, can be stored, and go back into a message as they came. To show a string, take this copy of it,
+ * where U+FFFD stands for each of them; malloc'd, NULL when out of memory.
+ */
+char *trivet_proto_text_plain(const char *text);
 
 /* ---- events and outputs, alike for both ends ---- */
 

@@ -1,0 +1,485 @@
+/*
+ * computer.c - the computer's end of a connection (protocol §2 to §4).
+ *
+ *     new ──> KEY_INIT ──key_init──> HANDSHAKE ──handshake──> DECISION ──accept──> OPEN
+ *                                                              (what comes waits unread)
+ *     a sync, within OPEN:
+ *
+ *     IDLE ──start──> ASKED ──the phone's state──> ANSWERED ──confirm──> IDLE
+ *                       ^─────────────propose─────────┘
+ *     cancel, the phone's sync_cancel, no answer in time, an answer that is refused: back to IDLE.
+ *
+ * Answers carry no id, so unanswered questions are counted: first those given up, then the one of the sync
+ * that runs. An answer belongs to the first of them.
+ */
+#include "opening.h"
+#include "session.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SMALL_MESSAGE = 4096,    /* until the handshake was read */
+    WAITING_LIMIT = 1 << 20, /* all messages together, until it was accepted */
+    EARLY_LOGS = 8,
+    FILE_TIMEOUT = 120000 /* ms; a file that takes longer no longer holds up the answer timeout */
+};
+
+typedef struct {
+    uint8_t *data;
+    size_t len;
+} waiting_message;
+
+struct trivet_proto_computer {
+    trivet_proto_computer_options options;
+    proto_session session;
+    enum { KEY_INIT, HANDSHAKE, DECISION, OPEN } state;
+    int64_t now;                /* the latest time that was told */
+    int64_t handshake_deadline; /* while in KEY_INIT and HANDSHAKE */
+    proto_bucket rate;
+    unsigned early_logs; /* plaintext debug_log dropped */
+
+    waiting_message *waiting; /* while in DECISION */
+    size_t waiting_count, waiting_room, waiting_bytes;
+
+    enum { IDLE, ASKED, ANSWERED } sync;
+    uint64_t given_up;       /* questions asked and not answered, of syncs that ended */
+    int64_t answer_deadline; /* while ASKED */
+    unsigned files_asked;    /* file_request without its response: the answer timeout does not run */
+    int64_t file_deadline;
+};
+
+/* ---- life ---- */
+
+trivet_proto_computer *trivet_proto_computer_new(const trivet_proto_computer_options *options, int64_t now) {
+    static const trivet_proto_computer_options defaults = TRIVET_PROTO_COMPUTER_OPTIONS_INIT;
+    if (options == NULL)
+        options = &defaults;
+    trivet_proto_computer *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    const proto_session_options session = {options->random, options->random_ctx, options->max_message,
+                                           options->max_nonces, options->refused_per_minute};
+    if (proto_session_init(&c->session, &session) != 0) {
+        free(c);
+        return NULL;
+    }
+    c->options = *options;
+    c->now = now;
+    c->handshake_deadline = now + options->handshake_timeout;
+    proto_bucket_init(&c->rate, options->rate, options->burst, now);
+    return c;
+}
+
+static void drop_waiting(trivet_proto_computer *c) {
+    for (size_t i = 0; i < c->waiting_count; i++)
+        free(c->waiting[i].data);
+    free(c->waiting);
+    c->waiting = NULL;
+    c->waiting_count = c->waiting_room = c->waiting_bytes = 0;
+}
+
+void trivet_proto_computer_free(trivet_proto_computer *c) {
+    if (c == NULL)
+        return;
+    drop_waiting(c);
+    proto_session_release(&c->session);
+    sodium_memzero(c, sizeof *c);
+    free(c);
+}
+
+bool trivet_proto_computer_event(trivet_proto_computer *c, trivet_proto_event *out) {
+    return proto_session_event(&c->session, out);
+}
+
+bool trivet_proto_computer_output(trivet_proto_computer *c, trivet_proto_output *out) {
+    return proto_session_output(&c->session, out);
+}
+
+size_t trivet_proto_computer_message_limit(const trivet_proto_computer *c) {
+    if (c->state == OPEN)
+        return c->options.max_message;
+    return c->state == DECISION ? WAITING_LIMIT - c->waiting_bytes : SMALL_MESSAGE;
+}
+
+static int violation(trivet_proto_computer *c, const char *reason) {
+    proto_session_close(&c->session, TRIVET_PROTO_CLOSE_VIOLATION, reason);
+    return TRIVET_PROTO_ESTATE;
+}
+
+/* ---- opening ---- */
+
+static int receive_key_init(trivet_proto_computer *c, const uint8_t *data, size_t len) {
+    proto_key_message theirs;
+    trivet_proto_error error;
+    trivet_proto_type type;
+    uint8_t public_key[32], *answer;
+    size_t answer_len;
+    int r = proto_message_type(data, len, &type, &error);
+    if (r != TRIVET_PROTO_OK || type != TRIVET_PROTO_KEY_INIT)
+        return violation(c, "key_init comes first");
+    r = proto_key_message_read(data, len, type, &theirs, &error);
+    if (r == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(&c->session);
+    if (r != TRIVET_PROTO_OK) {
+        r = proto_session_refused(&c->session, type, &error, c->now);
+        return r == TRIVET_PROTO_OK ? violation(c, "key_init was refused") : r;
+    }
+    if (theirs.other_version) {
+        proto_session_close(&c->session, TRIVET_PROTO_CLOSE_VERSION, "version 2 is not offered");
+        return TRIVET_PROTO_ESTATE;
+    }
+    proto_session_key_pair(&c->session, public_key);
+    if (proto_session_agree(&c->session, theirs.public_key) != TRIVET_PROTO_OK)
+        return violation(c, "a public key of low order");
+    if (proto_key_message_write(TRIVET_PROTO_KEY_EXCHANGE, public_key, &answer, &answer_len) !=
+        TRIVET_PROTO_OK)
+        return proto_session_out_of_memory(&c->session);
+    c->state = HANDSHAKE;
+    return proto_session_send_plain(&c->session, answer, answer_len);
+}
+
+/* The phone's log timer can fire before it has a key. True: dropped. */
+static bool is_early_log(trivet_proto_computer *c, const uint8_t *data, size_t len) {
+    trivet_proto_error error;
+    trivet_proto_type type;
+    return proto_message_type(data, len, &type, &error) == TRIVET_PROTO_OK &&
+           type == TRIVET_PROTO_DEBUG_LOG && ++c->early_logs <= EARLY_LOGS;
+}
+
+/* The first encrypted message: a handshake, or the end. */
+static int read_handshake(trivet_proto_computer *c, const uint8_t *plain, size_t len) {
+    proto_handshake handshake;
+    trivet_proto_error error;
+    trivet_proto_type type;
+    int r = proto_message_type(plain, len, &type, &error);
+    if (r != TRIVET_PROTO_OK || type != TRIVET_PROTO_HANDSHAKE)
+        return violation(c, "handshake comes first");
+    r = proto_handshake_read(plain, len, &handshake, &error);
+    if (r == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(&c->session);
+    if (r != TRIVET_PROTO_OK) {
+        r = proto_session_refused(&c->session, type, &error, c->now);
+        return r == TRIVET_PROTO_OK ? violation(c, "handshake was refused") : r;
+    }
+    c->state = DECISION;
+    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_HANDSHAKE,
+                                .type = type,
+                                .secret = handshake.secret,
+                                .device_id = handshake.device_id,
+                                .last_sync = handshake.last_sync};
+    return proto_session_tell(&c->session, &event);
+}
+
+static int receive_handshake(trivet_proto_computer *c, const uint8_t *data, size_t len) {
+    uint8_t *plain;
+    size_t plain_len;
+    if (is_early_log(c, data, len))
+        return TRIVET_PROTO_OK;
+    int r = proto_session_open(&c->session, data, len, &plain, &plain_len);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    r = read_handshake(c, plain, plain_len);
+    sodium_memzero(plain, plain_len);
+    free(plain);
+    return r;
+}
+
+/* ---- waiting for the owner's decision ---- */
+
+static int keep_waiting(trivet_proto_computer *c, const uint8_t *data, size_t len) {
+    if (c->waiting_count == c->waiting_room) {
+        size_t room = c->waiting_room == 0 ? 4 : c->waiting_room * 2;
+        waiting_message *waiting = realloc(c->waiting, room * sizeof *waiting);
+        if (waiting == NULL)
+            return proto_session_out_of_memory(&c->session);
+        c->waiting = waiting;
+        c->waiting_room = room;
+    }
+    uint8_t *copy = malloc(len + 1);
+    if (copy == NULL)
+        return proto_session_out_of_memory(&c->session);
+    if (len > 0)
+        memcpy(copy, data, len);
+    c->waiting[c->waiting_count++] = (waiting_message){copy, len};
+    c->waiting_bytes += len;
+    return TRIVET_PROTO_OK;
+}
+
+/* ---- a sync ---- */
+
+static void end_sync(trivet_proto_computer *c) {
+    if (c->sync == ASKED)
+        c->given_up++;
+    c->sync = IDLE;
+}
+
+/* Ends it, tells the phone, and then the owner. `event` is moved. */
+static int cancel_sync(trivet_proto_computer *c, trivet_proto_event *event) {
+    end_sync(c);
+    int r = proto_session_send_type(&c->session, TRIVET_PROTO_SYNC_CANCEL);
+    if (r != TRIVET_PROTO_OK) {
+        trivet_proto_event_release(event);
+        return r;
+    }
+    return proto_session_tell(&c->session, event);
+}
+
+/* A state, good or refused, answers the oldest question. True: that of the sync that runs. */
+static bool is_awaited(trivet_proto_computer *c) {
+    if (c->given_up > 0) {
+        c->given_up--;
+        return false;
+    }
+    return c->sync == ASKED;
+}
+
+static int state_came(trivet_proto_computer *c, trivet_proto_message *message) {
+    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_STATE, .type = message->type, .message = *message};
+    if (is_awaited(c)) {
+        c->sync = ANSWERED;
+        return proto_session_tell(&c->session, &event);
+    }
+    trivet_proto_message_release(message);
+    return proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_IGNORED, TRIVET_PROTO_STATE_SYNC);
+}
+
+static int state_refused(trivet_proto_computer *c, const trivet_proto_error *error) {
+    if (!is_awaited(c))
+        return proto_session_refused(&c->session, TRIVET_PROTO_STATE_SYNC, error, c->now);
+    c->sync = ANSWERED; /* however badly: no other answer to this question will come */
+    trivet_proto_event event = {
+        .kind = TRIVET_PROTO_EVENT_SYNC_REFUSED, .type = TRIVET_PROTO_STATE_SYNC, .error = *error};
+    int r = cancel_sync(c, &event);
+    return r == TRIVET_PROTO_OK ? proto_session_count_refused(&c->session, c->now) : r;
+}
+
+static int phone_cancelled(trivet_proto_computer *c) {
+    if (c->sync == IDLE)
+        return proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_IGNORED, TRIVET_PROTO_SYNC_CANCEL);
+    end_sync(c);
+    return proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_SYNC_CANCELLED, TRIVET_PROTO_SYNC_CANCEL);
+}
+
+static void file_came(trivet_proto_computer *c) {
+    if (c->files_asked > 0 && --c->files_asked == 0)
+        c->answer_deadline = c->now + c->options.answer_timeout;
+}
+
+/* ---- messages ---- */
+
+/* `message` is moved. */
+static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
+    static const trivet_proto_error twice = {"type", "comes once, and first"};
+    trivet_proto_type type = message->type;
+    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_MESSAGE, .type = type, .message = *message};
+    switch (type) {
+    case TRIVET_PROTO_STATE_SYNC:
+        return state_came(c, message);
+    case TRIVET_PROTO_FILE_RESPONSE:
+        file_came(c);
+        return proto_session_tell(&c->session, &event);
+    case TRIVET_PROTO_JOT_MANIFEST:
+    case TRIVET_PROTO_JOT_META_RESPONSE:
+    case TRIVET_PROTO_JOT_REFRESH_RESPONSE:
+    case TRIVET_PROTO_JOT_DOWNLOAD_RESPONSE:
+    case TRIVET_PROTO_JOT_CLEAR_ACK:
+    case TRIVET_PROTO_DEBUG_LOG:
+        return proto_session_tell(&c->session, &event);
+    default:
+        trivet_proto_message_release(message);
+    }
+    switch (type) {
+    case TRIVET_PROTO_SYNC_REQUEST: /* during a sync it is answered by that one */
+        return c->sync != IDLE ? TRIVET_PROTO_OK
+                               : proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_SYNC_REQUEST, type);
+    case TRIVET_PROTO_SYNC_CANCEL:
+        return phone_cancelled(c);
+    case TRIVET_PROTO_HEARTBEAT:
+        return proto_session_send_type(&c->session, TRIVET_PROTO_HEARTBEAT);
+    case TRIVET_PROTO_UNKNOWN:
+        return proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_IGNORED, type);
+    default: /* key_init, handshake */
+        return proto_session_refused(&c->session, type, &twice, c->now);
+    }
+}
+
+static int receive_open(trivet_proto_computer *c, const uint8_t *data, size_t len) {
+    uint8_t *plain;
+    size_t plain_len;
+    trivet_proto_message message;
+    trivet_proto_error error = {"", ""};
+    int r = proto_session_open(&c->session, data, len, &plain, &plain_len);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    r = proto_message_decode_steal(plain, plain_len, TRIVET_PROTO_FROM_PHONE, &message, &error);
+    if (r == TRIVET_PROTO_OK)
+        return handle(c, &message);
+    if (r == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(&c->session);
+    if (message.type == TRIVET_PROTO_STATE_SYNC)
+        return state_refused(c, &error);
+    if (message.type == TRIVET_PROTO_FILE_RESPONSE)
+        file_came(c);
+    return proto_session_refused(&c->session, message.type, &error, c->now);
+}
+
+/* By state. What ends the connection has done so when this returns. */
+static int take_message(trivet_proto_computer *c, const uint8_t *data, size_t len) {
+    switch (c->state) {
+    case KEY_INIT:
+        return receive_key_init(c, data, len);
+    case HANDSHAKE:
+        return receive_handshake(c, data, len);
+    case DECISION:
+        return keep_waiting(c, data, len);
+    default:
+        return receive_open(c, data, len);
+    }
+}
+
+int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len,
+                                  int64_t now) {
+    trivet_proto_computer_tick(c, now);
+    if (!proto_session_is_open(&c->session))
+        return TRIVET_PROTO_ESTATE;
+    if (!proto_bucket_take(&c->rate, now))
+        proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_FAST, "too many messages a second");
+    else if (len > trivet_proto_computer_message_limit(c))
+        proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_LARGE, "the message is too large");
+    else if (binary)
+        violation(c, "a binary message");
+    else if (take_message(c, data, len) == TRIVET_PROTO_ENOMEM)
+        return TRIVET_PROTO_ENOMEM;
+    return TRIVET_PROTO_OK;
+}
+
+/* ---- time ---- */
+
+static int64_t answer_deadline(const trivet_proto_computer *c) {
+    return c->files_asked > 0 ? c->file_deadline : c->answer_deadline;
+}
+
+static void answer_is_late(trivet_proto_computer *c) {
+    if (c->files_asked > 0) { /* that file will not come: the answer's time begins anew */
+        c->files_asked = 0;
+        c->answer_deadline = c->now + c->options.answer_timeout;
+        return;
+    }
+    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_SYNC_TIMEOUT, .type = TRIVET_PROTO_STATE_SYNC};
+    cancel_sync(c, &event);
+}
+
+void trivet_proto_computer_tick(trivet_proto_computer *c, int64_t now) {
+    if (now > c->now)
+        c->now = now;
+    if (c->now < trivet_proto_computer_deadline(c))
+        return;
+    if (c->state == OPEN)
+        answer_is_late(c);
+    else
+        proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TIMEOUT, "no handshake in time");
+}
+
+int64_t trivet_proto_computer_deadline(const trivet_proto_computer *c) {
+    if (!proto_session_is_open(&c->session))
+        return INT64_MAX;
+    if (c->state == KEY_INIT || c->state == HANDSHAKE)
+        return c->handshake_deadline;
+    return c->state == OPEN && c->sync == ASKED ? answer_deadline(c) : INT64_MAX;
+}
+
+/* ---- the owner's calls ---- */
+
+static bool is_ready(const trivet_proto_computer *c) {
+    return c->state == OPEN && proto_session_is_open(&c->session);
+}
+
+int trivet_proto_computer_accept(trivet_proto_computer *c, int64_t now) {
+    if (c->state != DECISION || !proto_session_is_open(&c->session))
+        return TRIVET_PROTO_ESTATE;
+    if (now > c->now)
+        c->now = now;
+    c->state = OPEN;
+    int r = TRIVET_PROTO_OK;
+    for (size_t i = 0; i < c->waiting_count && proto_session_is_open(&c->session); i++)
+        r = take_message(c, c->waiting[i].data, c->waiting[i].len);
+    drop_waiting(c);
+    return r == TRIVET_PROTO_ENOMEM ? r : TRIVET_PROTO_OK;
+}
+
+int trivet_proto_computer_refuse(trivet_proto_computer *c, int close_code, const char *reason) {
+    return c->state == DECISION ? trivet_proto_computer_close(c, close_code, reason) : TRIVET_PROTO_ESTATE;
+}
+
+int trivet_proto_computer_close(trivet_proto_computer *c, int close_code, const char *reason) {
+    if (!proto_session_is_open(&c->session))
+        return TRIVET_PROTO_ESTATE;
+    proto_session_close(&c->session, close_code, reason != NULL ? reason : "");
+    drop_waiting(c);
+    return TRIVET_PROTO_OK;
+}
+
+/* Sends a state, and waits for the phone's. */
+static int ask(trivet_proto_computer *c, const char *state, size_t len, int64_t since, int64_t now) {
+    /* Encoding only reads it. */
+    const trivet_proto_message message = {
+        .type = TRIVET_PROTO_STATE_SYNC, .state = (char *)(uintptr_t)state, .state_len = len, .since = since};
+    int r = proto_session_send(&c->session, &message);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    if (now > c->now)
+        c->now = now;
+    c->sync = ASKED;
+    c->answer_deadline = c->now + c->options.answer_timeout;
+    return TRIVET_PROTO_OK;
+}
+
+int trivet_proto_computer_start(trivet_proto_computer *c, const char *state, size_t len, int64_t since,
+                                int64_t now) {
+    return is_ready(c) && c->sync == IDLE ? ask(c, state, len, since, now) : TRIVET_PROTO_ESTATE;
+}
+
+int trivet_proto_computer_propose(trivet_proto_computer *c, const char *merged, size_t len, int64_t since,
+                                  int64_t now) {
+    return is_ready(c) && c->sync == ANSWERED ? ask(c, merged, len, since, now) : TRIVET_PROTO_ESTATE;
+}
+
+int trivet_proto_computer_confirm(trivet_proto_computer *c, trivet_proto_mode mode, const char *snapshot,
+                                  size_t len, int64_t applied_at) {
+    if (!is_ready(c) || c->sync != ANSWERED)
+        return TRIVET_PROTO_ESTATE;
+    const trivet_proto_message message = {.type = TRIVET_PROTO_SYNC_CONFIRM,
+                                          .mode = mode,
+                                          .state = (char *)(uintptr_t)snapshot,
+                                          .state_len = len,
+                                          .applied_at = applied_at};
+    int r = proto_session_send(&c->session, &message);
+    if (r == TRIVET_PROTO_OK)
+        end_sync(c);
+    return r;
+}
+
+int trivet_proto_computer_cancel(trivet_proto_computer *c) {
+    if (!is_ready(c) || c->sync == IDLE)
+        return TRIVET_PROTO_ESTATE;
+    end_sync(c);
+    return proto_session_send_type(&c->session, TRIVET_PROTO_SYNC_CANCEL);
+}
+
+int trivet_proto_computer_send(trivet_proto_computer *c, trivet_proto_type type, json_t *body) {
+    const trivet_proto_message message = {.type = type, .body = body};
+    if (!is_ready(c))
+        return TRIVET_PROTO_ESTATE;
+    if (!proto_message_goes(type, TRIVET_PROTO_FROM_COMPUTER) || type == TRIVET_PROTO_KEY_EXCHANGE ||
+        type == TRIVET_PROTO_STATE_SYNC || type == TRIVET_PROTO_SYNC_CONFIRM ||
+        type == TRIVET_PROTO_SYNC_CANCEL)
+        return TRIVET_PROTO_EINPUT;
+    int r = proto_session_send(&c->session, &message);
+    if (r == TRIVET_PROTO_OK && type == TRIVET_PROTO_FILE_REQUEST) {
+        c->files_asked++;
+        c->file_deadline = c->now + FILE_TIMEOUT;
+    }
+    return r;
+}

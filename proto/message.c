@@ -1,0 +1,515 @@
+/*
+ * message.c - one table of all types, and the way of a message from text to its parts and back (protocol §3).
+ *
+ * Three kinds of message are handled apart, for speed or memory: state_sync and sync_confirm hold a state,
+ * which is cut out of the text or spliced into it and never becomes a tree; file_response holds a file, whose
+ * base64 is checked and copied as one piece. All others are small and go through jansson, guarded as text.h
+ * describes.
+ */
+#include "message.h"
+
+#include "base64.h"
+#include "member.h"
+#include "schema.h"
+#include "text.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A jot has a handful of values for each of its files; a message with more than this was made to hurt. */
+enum { MAX_VALUES = 100000, NUMBER_ROOM = 24 };
+
+/* ---- the table ---- */
+
+#define FIELD(name, kind, presence)                                                                          \
+    { name, PROTO_FIELD_##kind, PROTO_##presence, NULL }
+#define NESTED(name, kind, presence, of)                                                                     \
+    { name, PROTO_FIELD_##kind, PROTO_##presence, of }
+#define FIELDS static const proto_field
+#define END                                                                                                  \
+    { NULL, PROTO_FIELD_STRING, PROTO_OPTIONAL, NULL }
+
+FIELDS no_fields[] = {END};
+FIELDS key_fields[] = {FIELD("publicKey", BASE64, REQUIRED), END};
+FIELDS handshake_fields[] = {FIELD("deviceId", ID, REQUIRED), FIELD("lastSyncTimestamp", COUNT, NULL_IS_ZERO),
+                             FIELD("pairingSecret", STRING, REQUIRED), END};
+
+FIELDS manifest_jot[] = {FIELD("id", COUNT, REQUIRED),
+                         FIELD("hasText", BOOL, LENIENT),
+                         FIELD("hasDrawing", BOOL, LENIENT),
+                         FIELD("imageIds", IDS, LENIENT),
+                         FIELD("audioIds", IDS, LENIENT),
+                         FIELD("fileIds", IDS, LENIENT),
+                         END};
+FIELDS image_meta[] = {FIELD("id", ID, REQUIRED), FIELD("format", STRING, LENIENT),
+                       FIELD("createdAt", NUMBER, LENIENT), END};
+FIELDS recording_meta[] = {FIELD("id", ID, REQUIRED), FIELD("duration", NUMBER, LENIENT),
+                           FIELD("format", STRING, LENIENT), FIELD("createdAt", NUMBER, LENIENT), END};
+FIELDS file_meta[] = {FIELD("id", ID, REQUIRED),           FIELD("fileName", STRING, LENIENT),
+                      FIELD("mimeType", STRING, LENIENT),  FIELD("size", NUMBER, LENIENT),
+                      FIELD("createdAt", NUMBER, LENIENT), END};
+FIELDS jot_fields[] = {FIELD("id", COUNT, REQUIRED),
+                       FIELD("text", STRING, LENIENT),
+                       FIELD("drawing", DRAWING, LENIENT),
+                       NESTED("images", OBJECTS, LENIENT, image_meta),
+                       NESTED("recordings", OBJECTS, LENIENT, recording_meta),
+                       NESTED("files", OBJECTS, LENIENT, file_meta),
+                       FIELD("textUpdatedAt", NUMBER, LENIENT),
+                       FIELD("drawingUpdatedAt", NUMBER, LENIENT),
+                       END};
+FIELDS image_whole[] = {FIELD("id", ID, REQUIRED), FIELD("format", STRING, LENIENT),
+                        FIELD("createdAt", NUMBER, LENIENT), FIELD("data", BASE64, LENIENT), END};
+FIELDS recording_whole[] = {FIELD("id", ID, REQUIRED),        FIELD("duration", NUMBER, LENIENT),
+                            FIELD("format", STRING, LENIENT), FIELD("createdAt", NUMBER, LENIENT),
+                            FIELD("data", BASE64, LENIENT),   END};
+FIELDS file_whole[] = {FIELD("id", ID, REQUIRED),
+                       FIELD("fileName", STRING, LENIENT),
+                       FIELD("mimeType", STRING, LENIENT),
+                       FIELD("size", NUMBER, LENIENT),
+                       FIELD("createdAt", NUMBER, LENIENT),
+                       FIELD("data", BASE64, LENIENT),
+                       END};
+FIELDS jot_whole[] = {FIELD("id", COUNT, REQUIRED),
+                      FIELD("text", STRING, LENIENT),
+                      FIELD("drawing", DRAWING, LENIENT),
+                      NESTED("images", OBJECTS, LENIENT, image_whole),
+                      NESTED("recordings", OBJECTS, LENIENT, recording_whole),
+                      NESTED("files", OBJECTS, LENIENT, file_whole),
+                      END};
+
+FIELDS manifest_fields[] = {NESTED("jots", OBJECTS, LENIENT, manifest_jot), END};
+FIELDS jot_id_fields[] = {FIELD("jotId", COUNT, REQUIRED), END};
+FIELDS jot_ids_fields[] = {FIELD("jotIds", COUNTS, LENIENT), END};
+FIELDS cleared_fields[] = {FIELD("cleared", COUNTS, LENIENT), END};
+FIELDS meta_fields[] = {NESTED("jot", OBJECT, REQUIRED, jot_fields), END};
+FIELDS refresh_fields[] = {NESTED("jots", OBJECTS, LENIENT, jot_fields), END};
+FIELDS download_fields[] = {NESTED("jots", OBJECTS, LENIENT, jot_whole), END};
+FIELDS file_request_fields[] = {FIELD("jotId", COUNT, REQUIRED), FIELD("fileId", ID, REQUIRED),
+                                FIELD("fileType", FILE_TYPE, REQUIRED), END};
+FIELDS file_response_fields[] = {FIELD("jotId", COUNT, REQUIRED),
+                                 FIELD("fileId", ID, REQUIRED),
+                                 FIELD("fileType", FILE_TYPE, REQUIRED),
+                                 FIELD("data", BASE64, LENIENT),
+                                 FIELD("format", STRING, LENIENT),
+                                 FIELD("error", STRING, OPTIONAL),
+                                 END};
+FIELDS debug_log_fields[] = {FIELD("lines", STRINGS, LENIENT), END};
+
+enum { P = TRIVET_PROTO_FROM_PHONE, C = TRIVET_PROTO_FROM_COMPUTER, BOTH = P | C };
+
+static const struct {
+    const char *name;
+    unsigned ways;
+    const proto_field *fields; /* NULL: holds a state, and is cut and spliced */
+} types[TRIVET_PROTO_TYPES] = {
+    [TRIVET_PROTO_UNKNOWN] = {"unknown", 0, no_fields},
+    [TRIVET_PROTO_KEY_INIT] = {"key_init", P, key_fields},
+    [TRIVET_PROTO_KEY_EXCHANGE] = {"key_exchange", C, key_fields},
+    [TRIVET_PROTO_HANDSHAKE] = {"handshake", P, handshake_fields},
+    [TRIVET_PROTO_SYNC_REQUEST] = {"sync_request", P, no_fields},
+    [TRIVET_PROTO_STATE_SYNC] = {"state_sync", BOTH, NULL},
+    [TRIVET_PROTO_SYNC_CONFIRM] = {"sync_confirm", C, NULL},
+    [TRIVET_PROTO_SYNC_CANCEL] = {"sync_cancel", BOTH, no_fields},
+    [TRIVET_PROTO_JOT_MANIFEST] = {"jot_manifest", P, manifest_fields},
+    [TRIVET_PROTO_JOT_META_REQUEST] = {"jot_meta_request", C, jot_id_fields},
+    [TRIVET_PROTO_JOT_META_RESPONSE] = {"jot_meta_response", P, meta_fields},
+    [TRIVET_PROTO_JOT_REFRESH_REQUEST] = {"jot_refresh_request", C, no_fields},
+    [TRIVET_PROTO_JOT_REFRESH_RESPONSE] = {"jot_refresh_response", P, refresh_fields},
+    [TRIVET_PROTO_JOT_DOWNLOAD_REQUEST] = {"jot_download_request", C, jot_ids_fields},
+    [TRIVET_PROTO_JOT_DOWNLOAD_RESPONSE] = {"jot_download_response", P, download_fields},
+    [TRIVET_PROTO_JOT_CLEAR_REQUEST] = {"jot_clear_request", C, jot_ids_fields},
+    [TRIVET_PROTO_JOT_CLEAR_ACK] = {"jot_clear_ack", P, cleared_fields},
+    [TRIVET_PROTO_FILE_REQUEST] = {"file_request", C, file_request_fields},
+    [TRIVET_PROTO_FILE_RESPONSE] = {"file_response", P, file_response_fields},
+    [TRIVET_PROTO_HEARTBEAT] = {"heartbeat", BOTH, no_fields},
+    [TRIVET_PROTO_DEBUG_LOG] = {"debug_log", P, debug_log_fields},
+};
+
+const char *trivet_proto_type_name(trivet_proto_type type) {
+    return (unsigned)type < TRIVET_PROTO_TYPES ? types[type].name : types[TRIVET_PROTO_UNKNOWN].name;
+}
+
+bool proto_message_goes(trivet_proto_type type, trivet_proto_way way) {
+    return (unsigned)type < TRIVET_PROTO_TYPES && (types[type].ways & way) != 0;
+}
+
+static trivet_proto_type type_of(const proto_member *member) {
+    for (int type = TRIVET_PROTO_UNKNOWN + 1; type < TRIVET_PROTO_TYPES; type++) {
+        if (proto_member_is(member, types[type].name))
+            return (trivet_proto_type)type;
+    }
+    return TRIVET_PROTO_UNKNOWN;
+}
+
+/* ---- a state's outer shape ---- */
+
+static const char *const state_keys[] = {
+    "lists", "lockedLists", "listsCategories", "lockedListsCategories", "scratchpad", "scratchpadCategories"};
+
+/* The keys of merge §1 hold arrays, or null or nothing: "no view". Any other key is data, unknown to us. */
+static int check_state_member(const proto_member *member, const char *within, trivet_proto_error *err) {
+    for (size_t i = 0; i < sizeof state_keys / sizeof *state_keys; i++) {
+        if (!proto_scan_key_is(member, state_keys[i]))
+            continue;
+        if (member->kind == '[' || member->kind == 'n')
+            return TRIVET_PROTO_OK;
+        proto_refuse(err, "", "expected an array");
+        snprintf(err->path, sizeof err->path, "%s%s", within, state_keys[i]);
+        return TRIVET_PROTO_EINPUT;
+    }
+    return TRIVET_PROTO_OK;
+}
+
+/* Of a document by itself, of which `type` and `since` may be no part where they would be spliced in. */
+static int check_state(const char *state, size_t len, bool spliced, const char *within,
+                       trivet_proto_error *err) {
+    proto_scan scan;
+    proto_member member;
+    int r;
+    proto_scan_begin(&scan, state, len);
+    while ((r = proto_scan_next(&scan, &member)) > 0) {
+        if (check_state_member(&member, within, err) != TRIVET_PROTO_OK)
+            return TRIVET_PROTO_EINPUT;
+        if (spliced && (proto_scan_key_is(&member, "type") || proto_scan_key_is(&member, "since")))
+            return proto_refuse(err, within, "a state has no type and no since");
+    }
+    return r == 0 ? TRIVET_PROTO_OK : proto_refuse(err, within, "no JSON object");
+}
+
+/* ---- reading: states ---- */
+
+/* Moves all members but type and since together, in place: what is written never overtakes what is read. */
+static int cut_state(char *text, size_t *len, trivet_proto_error *err) {
+    proto_scan scan;
+    proto_member member;
+    size_t to = 1;
+    int r;
+    proto_scan_begin(&scan, text, *len);
+    while ((r = proto_scan_next(&scan, &member)) > 0) {
+        if (check_state_member(&member, "", err) != TRIVET_PROTO_OK)
+            return TRIVET_PROTO_EINPUT;
+        if (proto_scan_key_is(&member, "type") || proto_scan_key_is(&member, "since"))
+            continue;
+        size_t size = (size_t)(member.value + member.value_len - member.begin);
+        if (to > 1)
+            text[to++] = ',';
+        memmove(text + to, member.begin, size);
+        to += size;
+    }
+    text[0] = '{'; /* white space may have stood there */
+    text[to++] = '}';
+    *len = to;
+    return TRIVET_PROTO_OK;
+}
+
+static int decode_state_sync(uint8_t *text, size_t len, trivet_proto_message *out, trivet_proto_error *err) {
+    static const char *const names[] = {"since"};
+    proto_member since;
+    int r = proto_members_find(text, len, names, 1, &since, err);
+    if (r == TRIVET_PROTO_OK)
+        r = proto_member_time(&since, "since", &out->since, err);
+    if (r == TRIVET_PROTO_OK)
+        r = cut_state((char *)text, &len, err);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    out->state = (char *)text;
+    out->state_len = len;
+    return TRIVET_PROTO_OK;
+}
+
+static int decode_sync_confirm(uint8_t *text, size_t len, trivet_proto_message *out,
+                               trivet_proto_error *err) {
+    static const char *const names[] = {"mode", "appliedAt", "snapshot"};
+    proto_member found[3];
+    int r = proto_members_find(text, len, names, 3, found, err);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    if (proto_member_is(&found[0], "desktop-wins"))
+        out->mode = TRIVET_PROTO_DESKTOP_WINS;
+    else if (proto_member_is(&found[0], "phone-wins"))
+        out->mode = TRIVET_PROTO_PHONE_WINS;
+    else
+        return proto_refuse(err, "mode", "expected phone-wins or desktop-wins");
+    r = proto_member_time(&found[1], "appliedAt", &out->applied_at, err);
+    if (r != TRIVET_PROTO_OK || found[2].begin == NULL || found[2].kind == 'n')
+        return r;
+    if (check_state(found[2].value, found[2].value_len, false, "snapshot.", err) != TRIVET_PROTO_OK)
+        return TRIVET_PROTO_EINPUT;
+    out->state_len = found[2].value_len;
+    memmove(text, found[2].value, out->state_len);
+    out->state = (char *)text;
+    return TRIVET_PROTO_OK;
+}
+
+/* ---- reading: trees ---- */
+
+/* Takes the base64 of a file_response out of the text. NULL and OK: there is none that could be. */
+static int cut_data(char *text, size_t *len, json_t **out, trivet_proto_error *err) {
+    static const char *const names[] = {"data"};
+    proto_member data;
+    *out = NULL;
+    int r = proto_members_find(text, *len, names, 1, &data, err);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    if (data.kind != '"' || !proto_base64_valid(data.value + 1, data.value_len - 2))
+        return TRIVET_PROTO_OK;
+    *out = json_stringn_nocheck(data.value + 1, data.value_len - 2);
+    if (*out == NULL)
+        return TRIVET_PROTO_ENOMEM;
+    size_t from = (size_t)(data.value + data.value_len - 1 - text), to = (size_t)(data.value + 1 - text);
+    memmove(text + to, text + from, *len - from);
+    *len -= from - to;
+    return TRIVET_PROTO_OK;
+}
+
+/* jansson's own words may quote the text, so they are left out. */
+static int load_error(const json_error_t *error, trivet_proto_error *err) {
+    switch (json_error_code(error)) {
+    case json_error_unknown:
+    case json_error_out_of_memory:
+        return TRIVET_PROTO_ENOMEM;
+    case json_error_duplicate_key:
+        proto_refuse(err, "", "a repeated key");
+        break;
+    case json_error_invalid_utf8:
+        proto_refuse(err, "", "no UTF-8");
+        break;
+    default:
+        proto_refuse(err, "", "no JSON");
+    }
+    size_t n = strlen(err->reason);
+    snprintf(err->reason + n, sizeof err->reason - n, " (byte %d)", error->position);
+    return TRIVET_PROTO_EINPUT;
+}
+
+static int load(const char *text, size_t len, json_t **out, trivet_proto_error *err) {
+    char *guarded;
+    size_t guarded_len = 0;
+    json_error_t error = {.line = 0};
+    if (proto_scan_count(text, len) > MAX_VALUES)
+        return proto_refuse(err, "", "too many values");
+    if (proto_text_guard(text, len, &guarded, &guarded_len) != 0)
+        return TRIVET_PROTO_ENOMEM;
+    if (guarded != NULL)
+        *out = json_loadb(guarded, guarded_len, JSON_REJECT_DUPLICATES, &error);
+    else
+        *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    free(guarded);
+    return *out != NULL ? TRIVET_PROTO_OK : load_error(&error, err);
+}
+
+static int decode_tree(char *text, size_t len, trivet_proto_message *out, trivet_proto_error *err) {
+    json_t *data = NULL;
+    int r = TRIVET_PROTO_OK;
+    if (out->type == TRIVET_PROTO_FILE_RESPONSE)
+        r = cut_data(text, &len, &data, err);
+    if (r == TRIVET_PROTO_OK)
+        r = load(text, len, &out->body, err);
+    if (r == TRIVET_PROTO_OK && data != NULL && json_object_set(out->body, "data", data) != 0)
+        r = TRIVET_PROTO_ENOMEM;
+    if (r == TRIVET_PROTO_OK)
+        r = proto_schema_check(out->body, types[out->type].fields, true, err);
+    json_decref(data);
+    return r;
+}
+
+/* ---- reading ---- */
+
+int proto_message_type(const uint8_t *text, size_t len, trivet_proto_type *type, trivet_proto_error *err) {
+    static const char *const names[] = {"type"};
+    proto_member member;
+    *type = TRIVET_PROTO_UNKNOWN;
+    int r = proto_members_find(text, len, names, 1, &member, err);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    if (member.begin == NULL)
+        return proto_refuse(err, "type", "is missing");
+    if (member.kind != '"')
+        return proto_refuse(err, "type", "expected a string");
+    *type = type_of(&member);
+    return TRIVET_PROTO_OK;
+}
+
+/* Leaves `text` to the caller where out->state does not point to it. */
+static int decode(uint8_t *text, size_t len, trivet_proto_way way, trivet_proto_message *out,
+                  trivet_proto_error *err) {
+    int r = proto_message_type(text, len, &out->type, err);
+    if (r != TRIVET_PROTO_OK || out->type == TRIVET_PROTO_UNKNOWN)
+        return r;
+    if (!proto_message_goes(out->type, way))
+        return proto_refuse(err, "type", "goes only the other way");
+    if (out->type == TRIVET_PROTO_STATE_SYNC)
+        return decode_state_sync(text, len, out, err);
+    if (out->type == TRIVET_PROTO_SYNC_CONFIRM)
+        return decode_sync_confirm(text, len, out, err);
+    return decode_tree((char *)text, len, out, err);
+}
+
+int proto_message_decode_steal(uint8_t *text, size_t len, trivet_proto_way way, trivet_proto_message *out,
+                               trivet_proto_error *err) {
+    memset(out, 0, sizeof *out);
+    int r = decode(text, len, way, out, err);
+    if (out->state != NULL) {
+        out->state[out->state_len] = '\0';
+    } else {
+        if (out->type == TRIVET_PROTO_HANDSHAKE)
+            sodium_memzero(text, len);
+        free(text);
+    }
+    if (r != TRIVET_PROTO_OK) {
+        trivet_proto_type type = out->type;
+        trivet_proto_message_release(out);
+        out->type = type;
+    }
+    return r;
+}
+
+int trivet_proto_message_decode(const uint8_t *data, size_t len, trivet_proto_way way,
+                                trivet_proto_message *out, trivet_proto_error *err) {
+    trivet_proto_error unused;
+    memset(out, 0, sizeof *out);
+    uint8_t *text = malloc(len + 1);
+    if (text == NULL)
+        return TRIVET_PROTO_ENOMEM;
+    if (len > 0)
+        memcpy(text, data, len);
+    text[len] = '\0';
+    return proto_message_decode_steal(text, len, way, out, err != NULL ? err : &unused);
+}
+
+void trivet_proto_message_release(trivet_proto_message *message) {
+    json_decref(message->body);
+    free(message->state);
+    memset(message, 0, sizeof *message);
+}
+
+/* ---- writing ---- */
+
+static bool is_time(int64_t time) {
+    return time >= 0 && time <= 9007199254740991;
+}
+
+static int encode_state_sync(const trivet_proto_message *message, size_t headroom, uint8_t **out,
+                             size_t *len) {
+    trivet_proto_error unused;
+    if (message->state == NULL || !is_time(message->since) ||
+        check_state(message->state, message->state_len, true, "", &unused) != TRIVET_PROTO_OK)
+        return TRIVET_PROTO_EINPUT;
+    const char *brace = memchr(message->state, '{', message->state_len);
+    const char *rest = brace + 1, *end = message->state + message->state_len;
+    while (strchr(" \t\r\n", *rest) != NULL)
+        rest++;
+    *out = malloc(headroom + 64 + (size_t)(end - rest));
+    if (*out == NULL)
+        return TRIVET_PROTO_ENOMEM;
+    char *begin = (char *)*out + headroom, *to = begin;
+    to += sprintf(to, "{\"type\":\"state_sync\",\"since\":%lld%s", (long long)message->since,
+                  *rest == '}' ? "" : ",");
+    to = mempcpy(to, rest, (size_t)(end - rest));
+    *len = (size_t)(to - begin);
+    return TRIVET_PROTO_OK;
+}
+
+static int encode_sync_confirm(const trivet_proto_message *message, size_t headroom, uint8_t **out,
+                               size_t *len) {
+    static const char key[] = ",\"snapshot\":";
+    trivet_proto_error unused;
+    if (!is_time(message->applied_at) ||
+        (message->state != NULL &&
+         check_state(message->state, message->state_len, false, "", &unused) != TRIVET_PROTO_OK))
+        return TRIVET_PROTO_EINPUT;
+    size_t state_len = message->state != NULL ? message->state_len : 0;
+    *out = malloc(headroom + 128 + state_len);
+    if (*out == NULL)
+        return TRIVET_PROTO_ENOMEM;
+    char *begin = (char *)*out + headroom, *to = begin;
+    to += sprintf(to, "{\"type\":\"sync_confirm\",\"mode\":\"%s\",\"appliedAt\":%lld",
+                  message->mode == TRIVET_PROTO_DESKTOP_WINS ? "desktop-wins" : "phone-wins",
+                  (long long)message->applied_at);
+    if (message->state != NULL) {
+        to = mempcpy(to, key, sizeof key - 1);
+        to = mempcpy(to, message->state, state_len);
+    }
+    *to++ = '}';
+    *len = (size_t)(to - begin);
+    return TRIVET_PROTO_OK;
+}
+
+/* The body with its type in front; its members are shared with the owner's. */
+static json_t *with_type(const trivet_proto_message *message) {
+    json_t *object = json_object();
+    if (json_object_set_new(object, "type", json_string(types[message->type].name)) != 0 ||
+        (message->body != NULL && json_object_update_missing(object, message->body) != 0)) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+/* Text of the tree, and after it, before the last brace, the file that is too large to go through jansson. */
+static int join(const char *text, size_t text_len, const json_t *data, size_t headroom, uint8_t **out,
+                size_t *len) {
+    static const char key[] = ",\"data\":\"";
+    size_t data_len = json_string_length(data);
+    *out = malloc(headroom + text_len + sizeof key + 1 + data_len);
+    if (*out == NULL)
+        return TRIVET_PROTO_ENOMEM;
+    char *begin = (char *)*out + headroom, *to = mempcpy(begin, text, text_len);
+    if (data != NULL) {
+        to = mempcpy(to - 1, key, sizeof key - 1);
+        to = mempcpy(to, json_string_value(data), data_len);
+        *to++ = '"';
+        *to++ = '}';
+    }
+    *len = (size_t)(to - begin);
+    return TRIVET_PROTO_OK;
+}
+
+static int dump(json_t *object, const json_t *data, size_t headroom, uint8_t **out, size_t *len) {
+    char *unguarded = NULL, *text = json_dumps(object, JSON_COMPACT);
+    size_t unguarded_len = 0;
+    int r = TRIVET_PROTO_ENOMEM;
+    if (text != NULL && proto_text_unguard(text, strlen(text), &unguarded, &unguarded_len) == 0)
+        r = unguarded != NULL ? join(unguarded, unguarded_len, data, headroom, out, len)
+                              : join(text, strlen(text), data, headroom, out, len);
+    free(unguarded);
+    free(text);
+    return r;
+}
+
+static int encode_tree(const trivet_proto_message *message, size_t headroom, uint8_t **out, size_t *len) {
+    trivet_proto_error unused;
+    json_t *data = NULL, *object = with_type(message);
+    if (object == NULL)
+        return TRIVET_PROTO_ENOMEM;
+    int r = proto_schema_check(object, types[message->type].fields, false, &unused);
+    if (r == TRIVET_PROTO_OK && message->type == TRIVET_PROTO_FILE_RESPONSE) {
+        data = json_incref(json_object_get(object, "data"));
+        json_object_del(object, "data");
+    }
+    if (r == TRIVET_PROTO_OK)
+        r = dump(object, json_is_string(data) ? data : NULL, headroom, out, len);
+    json_decref(data);
+    json_decref(object);
+    return r;
+}
+
+int proto_message_encode_at(const trivet_proto_message *message, size_t headroom, uint8_t **out,
+                            size_t *len) {
+    *out = NULL;
+    *len = 0;
+    if (message->type == TRIVET_PROTO_STATE_SYNC)
+        return encode_state_sync(message, headroom, out, len);
+    if (message->type == TRIVET_PROTO_SYNC_CONFIRM)
+        return encode_sync_confirm(message, headroom, out, len);
+    if (message->type <= TRIVET_PROTO_UNKNOWN || message->type >= TRIVET_PROTO_TYPES ||
+        (message->body != NULL && !json_is_object(message->body)))
+        return TRIVET_PROTO_EINPUT;
+    return encode_tree(message, headroom, out, len);
+}
+
+int trivet_proto_message_encode(const trivet_proto_message *message, uint8_t **out, size_t *len) {
+    return proto_message_encode_at(message, 0, out, len);
+}

@@ -1,0 +1,239 @@
+/*
+ * phone.c - the phone's end of a connection (protocol §2 to §4).
+ *
+ *     new, key_init sent ──> KEY_EXCHANGE ──key_exchange, handshake sent──> OPEN
+ *
+ * A phone is a mirror: it asks for a sync, answers each state with its own, and takes what is confirmed. It
+ * answers no heartbeat, for the computer answers those and two mirrors would never stop. The computer counts
+ * answers, so each state that it sent must get one, in order, even when it has cancelled the sync since.
+ */
+#include "opening.h"
+#include "session.h"
+
+#include "channel1.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REFUSED_PER_MINUTE = 10, MAX_NONCES = 1000000 };
+
+struct trivet_proto_phone {
+    proto_session session;
+    enum { KEY_EXCHANGE, OPEN } state;
+    char *secret, *device_id;
+    int64_t last_sync;
+    int64_t now;
+    int64_t deadline;    /* while in KEY_EXCHANGE */
+    uint64_t unanswered; /* states that the computer sent and the owner has not answered */
+};
+
+/* ---- life ---- */
+
+static void wipe_secret(trivet_proto_phone *p) {
+    if (p->secret != NULL)
+        sodium_memzero(p->secret, strlen(p->secret));
+    free(p->secret);
+    p->secret = NULL;
+}
+
+static int send_key_init(trivet_proto_phone *p) {
+    uint8_t public_key[32], *text;
+    size_t len;
+    proto_session_key_pair(&p->session, public_key);
+    if (proto_key_message_write(TRIVET_PROTO_KEY_INIT, public_key, &text, &len) != TRIVET_PROTO_OK)
+        return TRIVET_PROTO_ENOMEM;
+    return proto_session_send_plain(&p->session, text, len);
+}
+
+trivet_proto_phone *trivet_proto_phone_new(const trivet_proto_phone_options *options, int64_t now) {
+    trivet_proto_phone *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    const proto_session_options session = {options->random, options->random_ctx, options->max_message,
+                                           MAX_NONCES, REFUSED_PER_MINUTE};
+    p->secret = strdup(options->secret != NULL ? options->secret : "");
+    p->device_id = strdup(options->device_id != NULL ? options->device_id : "");
+    p->last_sync = options->last_sync;
+    p->now = now;
+    p->deadline = now + options->handshake_timeout;
+    if (p->secret == NULL || p->device_id == NULL || proto_session_init(&p->session, &session) != 0 ||
+        send_key_init(p) != TRIVET_PROTO_OK) {
+        trivet_proto_phone_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void trivet_proto_phone_free(trivet_proto_phone *p) {
+    if (p == NULL)
+        return;
+    wipe_secret(p);
+    free(p->device_id);
+    proto_session_release(&p->session);
+    sodium_memzero(p, sizeof *p);
+    free(p);
+}
+
+bool trivet_proto_phone_event(trivet_proto_phone *p, trivet_proto_event *out) {
+    return proto_session_event(&p->session, out);
+}
+
+bool trivet_proto_phone_output(trivet_proto_phone *p, trivet_proto_output *out) {
+    return proto_session_output(&p->session, out);
+}
+
+static int violation(trivet_proto_phone *p, const char *reason) {
+    proto_session_close(&p->session, TRIVET_PROTO_CLOSE_VIOLATION, reason);
+    return TRIVET_PROTO_ESTATE;
+}
+
+/* ---- opening ---- */
+
+static int send_handshake(trivet_proto_phone *p) {
+    uint8_t *box;
+    size_t len;
+    int r = proto_handshake_write(p->secret, p->device_id, p->last_sync, PROTO_BOX_HEADROOM, &box, &len);
+    if (r != TRIVET_PROTO_OK)
+        return proto_session_out_of_memory(&p->session);
+    wipe_secret(p);
+    return proto_session_send_box(&p->session, box, len);
+}
+
+static int receive_key_exchange(trivet_proto_phone *p, const uint8_t *data, size_t len) {
+    proto_key_message theirs;
+    trivet_proto_error error;
+    trivet_proto_type type;
+    int r = proto_message_type(data, len, &type, &error);
+    if (r != TRIVET_PROTO_OK || type != TRIVET_PROTO_KEY_EXCHANGE)
+        return violation(p, "key_exchange comes first");
+    r = proto_key_message_read(data, len, type, &theirs, &error);
+    if (r == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(&p->session);
+    if (r != TRIVET_PROTO_OK) {
+        r = proto_session_refused(&p->session, type, &error, p->now);
+        return r == TRIVET_PROTO_OK ? violation(p, "key_exchange was refused") : r;
+    }
+    if (proto_session_agree(&p->session, theirs.public_key) != TRIVET_PROTO_OK)
+        return violation(p, "a public key of low order");
+    p->state = OPEN;
+    r = send_handshake(p);
+    return r == TRIVET_PROTO_OK ? proto_session_tell_kind(&p->session, TRIVET_PROTO_EVENT_READY, type) : r;
+}
+
+/* ---- messages ---- */
+
+/* `message` is moved. */
+static int handle(trivet_proto_phone *p, trivet_proto_message *message) {
+    static const trivet_proto_error twice = {"type", "comes once, and first"};
+    trivet_proto_type type = message->type;
+    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_MESSAGE, .type = type, .message = *message};
+    switch (type) {
+    case TRIVET_PROTO_STATE_SYNC:
+        p->unanswered++;
+        event.kind = TRIVET_PROTO_EVENT_STATE_WANTED;
+        break;
+    case TRIVET_PROTO_SYNC_CONFIRM:
+        event.kind = TRIVET_PROTO_EVENT_CONFIRMED;
+        break;
+    case TRIVET_PROTO_SYNC_CANCEL:
+        event.kind = TRIVET_PROTO_EVENT_SYNC_CANCELLED;
+        break;
+    case TRIVET_PROTO_UNKNOWN:
+        event.kind = TRIVET_PROTO_EVENT_IGNORED;
+        break;
+    case TRIVET_PROTO_HEARTBEAT:
+        trivet_proto_message_release(message);
+        return TRIVET_PROTO_OK;
+    case TRIVET_PROTO_KEY_EXCHANGE:
+        trivet_proto_message_release(message);
+        return proto_session_refused(&p->session, type, &twice, p->now);
+    default:
+        break;
+    }
+    return proto_session_tell(&p->session, &event);
+}
+
+static int receive_open(trivet_proto_phone *p, const uint8_t *data, size_t len) {
+    uint8_t *plain;
+    size_t plain_len;
+    trivet_proto_message message;
+    trivet_proto_error error = {"", ""};
+    int r = proto_session_open(&p->session, data, len, &plain, &plain_len);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    r = proto_message_decode_steal(plain, plain_len, TRIVET_PROTO_FROM_COMPUTER, &message, &error);
+    if (r == TRIVET_PROTO_OK)
+        return handle(p, &message);
+    if (r == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(&p->session);
+    return proto_session_refused(&p->session, message.type, &error, p->now);
+}
+
+int trivet_proto_phone_receive(trivet_proto_phone *p, bool binary, const uint8_t *data, size_t len,
+                               int64_t now) {
+    trivet_proto_phone_tick(p, now);
+    if (!proto_session_is_open(&p->session))
+        return TRIVET_PROTO_ESTATE;
+    if (len > p->session.max_message)
+        proto_session_close(&p->session, TRIVET_PROTO_CLOSE_TOO_LARGE, "the message is too large");
+    else if (binary)
+        violation(p, "a binary message");
+    else if ((p->state == OPEN ? receive_open(p, data, len) : receive_key_exchange(p, data, len)) ==
+             TRIVET_PROTO_ENOMEM)
+        return TRIVET_PROTO_ENOMEM;
+    return TRIVET_PROTO_OK;
+}
+
+/* ---- time ---- */
+
+void trivet_proto_phone_tick(trivet_proto_phone *p, int64_t now) {
+    if (now > p->now)
+        p->now = now;
+    if (p->now >= trivet_proto_phone_deadline(p))
+        proto_session_close(&p->session, TRIVET_PROTO_CLOSE_TIMEOUT, "no key_exchange in time");
+}
+
+int64_t trivet_proto_phone_deadline(const trivet_proto_phone *p) {
+    return p->state == KEY_EXCHANGE && proto_session_is_open(&p->session) ? p->deadline : INT64_MAX;
+}
+
+/* ---- the owner's calls ---- */
+
+static bool is_ready(const trivet_proto_phone *p) {
+    return p->state == OPEN && proto_session_is_open(&p->session);
+}
+
+int trivet_proto_phone_request_sync(trivet_proto_phone *p) {
+    return is_ready(p) ? proto_session_send_type(&p->session, TRIVET_PROTO_SYNC_REQUEST)
+                       : TRIVET_PROTO_ESTATE;
+}
+
+int trivet_proto_phone_answer(trivet_proto_phone *p, const char *state, size_t len, int64_t since) {
+    if (!is_ready(p) || p->unanswered == 0)
+        return TRIVET_PROTO_ESTATE;
+    /* Encoding only reads it. */
+    const trivet_proto_message message = {
+        .type = TRIVET_PROTO_STATE_SYNC, .state = (char *)(uintptr_t)state, .state_len = len, .since = since};
+    int r = proto_session_send(&p->session, &message);
+    if (r == TRIVET_PROTO_OK)
+        p->unanswered--;
+    return r;
+}
+
+int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_t *body) {
+    const trivet_proto_message message = {.type = type, .body = body};
+    if (!is_ready(p))
+        return TRIVET_PROTO_ESTATE;
+    if (!proto_message_goes(type, TRIVET_PROTO_FROM_PHONE) || type == TRIVET_PROTO_KEY_INIT ||
+        type == TRIVET_PROTO_HANDSHAKE || type == TRIVET_PROTO_STATE_SYNC)
+        return TRIVET_PROTO_EINPUT;
+    return proto_session_send(&p->session, &message);
+}
+
+int trivet_proto_phone_close(trivet_proto_phone *p, int close_code, const char *reason) {
+    if (!proto_session_is_open(&p->session))
+        return TRIVET_PROTO_ESTATE;
+    proto_session_close(&p->session, close_code, reason != NULL ? reason : "");
+    return TRIVET_PROTO_OK;
+}

@@ -1,0 +1,51 @@
+/*
+ * scan.h - the top-level members of a JSON object, found without reading what is inside them.
+ *
+ * A state of 50 MiB is handed on as text to whoever merges it, and only `type` and a few scalars around it
+ * concern the protocol. So the scanner skips from one top-level member to the next: it checks the top level
+ * itself (braces, commas, keys, scalars) and inside a value only that brackets balance and strings end. What
+ * it accepts is therefore not yet known to be JSON: whoever reads the inside checks the inside.
+ *
+ *     proto_scan scan;
+ *     proto_scan_begin(&scan, text, len);
+ *     while ((r = proto_scan_next(&scan, &member)) > 0)
+ *         if (proto_scan_key_is(&member, "type")) ...
+ *     r == 0: that was all of it; r < 0: not an object, at offset scan.at
+ *
+ * Slices point into the text, which must stay alive.
+ */
+#ifndef TRIVET_PROTO_SCAN_H
+#define TRIVET_PROTO_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    const char *text;
+    size_t len, at;
+    bool inside; /* the opening brace has been passed */
+} proto_scan;
+
+typedef struct {
+    const char *key; /* the inside of the literal, escapes and all */
+    size_t key_len;
+    const char *value; /* the whole value, quotation marks included */
+    size_t value_len;
+    char kind;         /* '{' '[' '"' '0' (a number) 't' 'f' 'n' */
+    const char *begin; /* the key's quotation mark: the member is begin .. value + value_len */
+} proto_member;
+
+void proto_scan_begin(proto_scan *scan, const void *text, size_t len);
+int proto_scan_next(proto_scan *scan, proto_member *member);
+
+/* Also where the key is written with escapes, as "\u0074ype". */
+bool proto_scan_key_is(const proto_member *member, const char *name);
+
+/*
+ * How many values the text holds, at most: brackets and commas outside strings, and one. A JSON tree takes 50
+ * times the memory of its text if the text is made for that; this is how to know before it is built.
+ */
+size_t proto_scan_count(const void *text, size_t len);
+
+#endif

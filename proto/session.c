@@ -1,0 +1,294 @@
+/*
+ * session.c - see session.h.
+ */
+#include "session.h"
+
+#include "channel1.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MINUTE = 60000 };
+
+/* ---- queues ---- */
+
+static void *queue_at(const proto_queue *queue, size_t index, size_t size) {
+    return queue->items + (queue->first + index) * size;
+}
+
+static int queue_push(proto_queue *queue, const void *item, size_t size) {
+    if (queue->first > 0 && queue->first + queue->count == queue->room) {
+        memmove(queue->items, queue_at(queue, 0, size), queue->count * size);
+        queue->first = 0;
+    }
+    if (queue->count == queue->room) {
+        size_t room = queue->room == 0 ? 4 : queue->room * 2;
+        uint8_t *items = realloc(queue->items, room * size);
+        if (items == NULL)
+            return TRIVET_PROTO_ENOMEM;
+        queue->items = items;
+        queue->room = room;
+    }
+    memcpy(queue_at(queue, queue->count, size), item, size);
+    queue->count++;
+    return TRIVET_PROTO_OK;
+}
+
+static bool queue_pop(proto_queue *queue, void *out, size_t size) {
+    if (queue->count == 0)
+        return false;
+    memcpy(out, queue_at(queue, 0, size), size);
+    queue->first++;
+    queue->count--;
+    if (queue->count == 0) {
+        free(queue->items);
+        *queue = (proto_queue){NULL, 0, 0, 0};
+    }
+    return true;
+}
+
+static void drop_events(proto_session *session) {
+    trivet_proto_event event;
+    while (queue_pop(&session->events, &event, sizeof event))
+        trivet_proto_event_release(&event);
+}
+
+/* ---- life ---- */
+
+static void sodium_random(void *ctx, uint8_t *out, size_t len) {
+    (void)ctx;
+    randombytes_buf(out, len);
+}
+
+int proto_session_init(proto_session *session, const proto_session_options *options) {
+    memset(session, 0, sizeof *session);
+    if (sodium_init() < 0)
+        return -1;
+    session->random = options->random != NULL ? options->random : sodium_random;
+    session->random_ctx = options->random_ctx;
+    session->max_message = options->max_message;
+    session->max_nonces = options->max_nonces;
+    proto_window_init(&session->refused, options->refused_per_minute);
+    return 0;
+}
+
+static void wipe_keys(proto_session *session) {
+    sodium_memzero(session->own_secret, sizeof session->own_secret);
+    sodium_memzero(session->key, sizeof session->key);
+    proto_nonces_release(&session->nonces);
+}
+
+void proto_session_release(proto_session *session) {
+    trivet_proto_output output;
+    drop_events(session);
+    while (queue_pop(&session->outputs, &output, sizeof output))
+        trivet_proto_output_release(&output);
+    wipe_keys(session);
+}
+
+/* ---- keys ---- */
+
+void proto_session_key_pair(proto_session *session, uint8_t public_key[static 32]) {
+    session->random(session->random_ctx, session->own_secret, sizeof session->own_secret);
+    crypto_scalarmult_base(public_key, session->own_secret);
+}
+
+int proto_session_agree(proto_session *session, const uint8_t their_public[static 32]) {
+    int r = trivet_proto_channel1_key(session->key, their_public, session->own_secret);
+    sodium_memzero(session->own_secret, sizeof session->own_secret);
+    session->random(session->random_ctx, session->nonces.key, sizeof session->nonces.key);
+    return r;
+}
+
+/* ---- the end ---- */
+
+/* Cut where a character begins, as a close frame takes UTF-8 only. */
+static void copy_reason(char out[static 124], const char *reason) {
+    size_t len = strlen(reason);
+    if (len > 123) {
+        len = 123;
+        while (len > 0 && ((uint8_t)reason[len] & 0xc0) == 0x80)
+            len--;
+    }
+    memcpy(out, reason, len);
+    out[len] = '\0';
+}
+
+void proto_session_close(proto_session *session, int close_code, const char *reason) {
+    if (session->close_code != 0)
+        return;
+    session->close_code = close_code;
+    copy_reason(session->close_reason, reason);
+    wipe_keys(session);
+}
+
+bool proto_session_is_open(const proto_session *session) {
+    return session->close_code == 0;
+}
+
+int proto_session_out_of_memory(proto_session *session) {
+    proto_session_close(session, TRIVET_PROTO_CLOSE_GOING_AWAY, "out of memory");
+    return TRIVET_PROTO_ENOMEM;
+}
+
+/* ---- events ---- */
+
+int proto_session_tell(proto_session *session, trivet_proto_event *event) {
+    if (queue_push(&session->events, event, sizeof *event) == TRIVET_PROTO_OK)
+        return TRIVET_PROTO_OK;
+    trivet_proto_event_release(event);
+    return proto_session_out_of_memory(session);
+}
+
+int proto_session_tell_kind(proto_session *session, trivet_proto_event_kind kind, trivet_proto_type type) {
+    trivet_proto_event event = {.kind = kind, .type = type};
+    return proto_session_tell(session, &event);
+}
+
+bool proto_session_event(proto_session *session, trivet_proto_event *out) {
+    memset(out, 0, sizeof *out);
+    if (session->close_sent)
+        return false;
+    if (queue_pop(&session->events, out, sizeof *out))
+        return true;
+    if (session->close_code == 0 || session->closed_told)
+        return false;
+    session->closed_told = true;
+    out->kind = TRIVET_PROTO_EVENT_CLOSED;
+    out->close_code = session->close_code;
+    memcpy(out->error.reason, session->close_reason, sizeof session->close_reason);
+    return true;
+}
+
+void trivet_proto_event_release(trivet_proto_event *event) {
+    trivet_proto_message_release(&event->message);
+    if (event->secret != NULL)
+        sodium_memzero(event->secret, strlen(event->secret));
+    free(event->secret);
+    free(event->device_id);
+    memset(event, 0, sizeof *event);
+}
+
+int proto_session_refused(proto_session *session, trivet_proto_type type, const trivet_proto_error *error,
+                          int64_t now) {
+    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_REFUSED, .type = type, .error = *error};
+    int r = proto_session_tell(session, &event);
+    return r == TRIVET_PROTO_OK ? proto_session_count_refused(session, now) : r;
+}
+
+int proto_session_count_refused(proto_session *session, int64_t now) {
+    if (proto_window_add(&session->refused, now, MINUTE))
+        return TRIVET_PROTO_OK;
+    proto_session_close(session, TRIVET_PROTO_CLOSE_VIOLATION, "too many refused messages");
+    return TRIVET_PROTO_ESTATE;
+}
+
+/* ---- outputs ---- */
+
+bool proto_session_output(proto_session *session, trivet_proto_output *out) {
+    memset(out, 0, sizeof *out);
+    if (queue_pop(&session->outputs, out, sizeof *out))
+        return true;
+    if (session->close_code == 0 || session->close_sent)
+        return false;
+    session->close_sent = true;
+    drop_events(session);
+    out->close = session->close_code;
+    out->data = (uint8_t *)strdup(session->close_reason);
+    out->len = out->data != NULL ? strlen(session->close_reason) : 0;
+    return true;
+}
+
+void trivet_proto_output_release(trivet_proto_output *output) {
+    free(output->data);
+    memset(output, 0, sizeof *output);
+}
+
+int proto_session_send_plain(proto_session *session, uint8_t *data, size_t len) {
+    trivet_proto_output output = {.data = data, .len = len};
+    if (queue_push(&session->outputs, &output, sizeof output) == TRIVET_PROTO_OK)
+        return TRIVET_PROTO_OK;
+    free(data);
+    return proto_session_out_of_memory(session);
+}
+
+/* A fresh nonce, put down as used. */
+static int next_nonce(proto_session *session, uint8_t nonce[static 24]) {
+    if (session->nonces.count >= session->max_nonces) {
+        proto_session_close(session, TRIVET_PROTO_CLOSE_GOING_AWAY, "the channel is used up");
+        return TRIVET_PROTO_ESTATE;
+    }
+    do
+        session->random(session->random_ctx, nonce, PROTO_NONCE_LEN);
+    while (proto_nonces_has(&session->nonces, nonce));
+    return proto_nonces_add(&session->nonces, nonce) == 0 ? TRIVET_PROTO_OK
+                                                          : proto_session_out_of_memory(session);
+}
+
+int proto_session_send_box(proto_session *session, uint8_t *box, size_t len) {
+    uint8_t nonce[PROTO_NONCE_LEN], *envelope = NULL;
+    size_t envelope_len = 0;
+    int r = next_nonce(session, nonce);
+    if (r == TRIVET_PROTO_OK &&
+        proto_channel1_seal_in_place(session->key, nonce, box, len, &envelope, &envelope_len) != 0)
+        r = proto_session_out_of_memory(session);
+    if (r != TRIVET_PROTO_OK)
+        sodium_memzero(box, PROTO_BOX_HEADROOM + len);
+    free(box);
+    return r == TRIVET_PROTO_OK ? proto_session_send_plain(session, envelope, envelope_len) : r;
+}
+
+int proto_session_send(proto_session *session, const trivet_proto_message *message) {
+    uint8_t *box = NULL;
+    size_t len = 0;
+    int r = proto_message_encode_at(message, PROTO_BOX_HEADROOM, &box, &len);
+    if (r == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(session);
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    if (proto_channel1_envelope_size(len) > session->max_message) {
+        free(box);
+        return TRIVET_PROTO_EINPUT;
+    }
+    return proto_session_send_box(session, box, len);
+}
+
+int proto_session_send_type(proto_session *session, trivet_proto_type type) {
+    const trivet_proto_message message = {.type = type};
+    return proto_session_send(session, &message);
+}
+
+/* ---- inputs ---- */
+
+static int violation(proto_session *session, const char *reason) {
+    proto_session_close(session, TRIVET_PROTO_CLOSE_VIOLATION, reason);
+    return TRIVET_PROTO_ESTATE;
+}
+
+int proto_session_open(proto_session *session, const uint8_t *data, size_t len, uint8_t **plain,
+                       size_t *plain_len) {
+    proto_envelope envelope;
+    uint8_t nonce[PROTO_NONCE_LEN];
+    int r = proto_envelope_find(data, len, &envelope);
+    if (r == 0)
+        return violation(session, "plaintext where an encrypted message belongs");
+    if (r < 0 || !proto_envelope_nonce(&envelope, nonce))
+        return violation(session, "a damaged envelope");
+    if (proto_nonces_has(&session->nonces, nonce))
+        return violation(session, "a nonce used twice");
+    if (session->nonces.count >= session->max_nonces) {
+        proto_session_close(session, TRIVET_PROTO_CLOSE_GOING_AWAY, "the channel is used up");
+        return TRIVET_PROTO_ESTATE;
+    }
+    r = proto_envelope_open(&envelope, session->key, nonce, plain, plain_len);
+    if (r == TRIVET_PROTO_EINPUT)
+        return violation(session, "a box that does not open");
+    if (r == TRIVET_PROTO_OK && proto_nonces_add(&session->nonces, nonce) == 0)
+        return TRIVET_PROTO_OK;
+    if (r == TRIVET_PROTO_OK) {
+        sodium_memzero(*plain, *plain_len);
+        free(*plain);
+    }
+    return proto_session_out_of_memory(session);
+}

@@ -1,0 +1,86 @@
+/*
+ * session.h - what both ends of a connection have in common: the key, the nonces, what waits to be fetched by
+ * the owner, and the end (protocol §2).
+ *
+ * Functions that may end the connection do so themselves, by proto_session_close, and return
+ * TRIVET_PROTO_ESTATE: their callers only have to stop. Out of memory ends it as well, with 1001, since a
+ * message that was lost cannot be asked for again; that needs no memory, because the end is kept apart from
+ * the queues.
+ */
+#ifndef TRIVET_PROTO_SESSION_H
+#define TRIVET_PROTO_SESSION_H
+
+#include "message.h"
+#include "nonces.h"
+#include "rate.h"
+
+/* A queue of things of one size; freed whenever it becomes empty, so that an idle connection holds none. */
+typedef struct {
+    uint8_t *items;
+    size_t first, count, room;
+} proto_queue;
+
+typedef struct {
+    trivet_proto_random_fn *random;
+    void *random_ctx;
+    uint8_t own_secret[32];
+    uint8_t key[32];
+    size_t max_message; /* of an envelope, either way */
+    uint32_t max_nonces;
+    proto_nonces nonces;
+    proto_window refused;
+    proto_queue events, outputs;
+    int close_code; /* 0 while open */
+    char close_reason[124];
+    bool closed_told, close_sent; /* to the owner, each once */
+} proto_session;
+
+typedef struct {
+    trivet_proto_random_fn *random; /* NULL: libsodium's */
+    void *random_ctx;
+    size_t max_message;
+    uint32_t max_nonces;
+    uint32_t refused_per_minute;
+} proto_session_options;
+
+/* -1: libsodium does not start. */
+int proto_session_init(proto_session *session, const proto_session_options *options);
+void proto_session_release(proto_session *session);
+
+/* Makes the connection's key pair. */
+void proto_session_key_pair(proto_session *session, uint8_t public_key[static 32]);
+/* EINPUT: the public key is of low order; nothing happened. The own secret is wiped either way. */
+int proto_session_agree(proto_session *session, const uint8_t their_public[static 32]);
+
+/* The first call counts. The reason is cut to 123 bytes. */
+void proto_session_close(proto_session *session, int close_code, const char *reason);
+bool proto_session_is_open(const proto_session *session);
+/* Closes and returns ENOMEM. */
+int proto_session_out_of_memory(proto_session *session);
+
+/* `event` is moved, also on failure. */
+int proto_session_tell(proto_session *session, trivet_proto_event *event);
+/* One without a message. */
+int proto_session_tell_kind(proto_session *session, trivet_proto_event_kind kind, trivet_proto_type type);
+bool proto_session_event(proto_session *session, trivet_proto_event *out);
+bool proto_session_output(proto_session *session, trivet_proto_output *out);
+
+/* A plaintext message; `data` is moved. */
+int proto_session_send_plain(proto_session *session, uint8_t *data, size_t len);
+/* Encodes, seals, queues. EINPUT: it does not match its schema, or is too large; nothing happened. */
+int proto_session_send(proto_session *session, const trivet_proto_message *message);
+int proto_session_send_type(proto_session *session, trivet_proto_type type);
+/* Seals and queues a text that stands after PROTO_BOX_HEADROOM bytes of room; `box` is moved. */
+int proto_session_send_box(proto_session *session, uint8_t *box, size_t len);
+
+/* Opens an envelope; *plain is malloc'd, with a NUL after it. */
+int proto_session_open(proto_session *session, const uint8_t *data, size_t len, uint8_t **plain,
+                       size_t *plain_len);
+
+/* Tells the owner of a refused message and counts it; the tenth in a minute closes. */
+int proto_session_refused(proto_session *session, trivet_proto_type type, const trivet_proto_error *error,
+                          int64_t now);
+/* Counts it only. */
+int proto_session_count_refused(proto_session *session, int64_t now);
+
+#endif

@@ -1,0 +1,360 @@
+/* The commands, with a server and without: what they print, what they change, how they end. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { assert, itemWith, itemsOf, scenario, texts } from './harness.mjs';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/* Each of these runs twice: against a running server, and on the store itself. */
+function both(name, body) {
+    scenario(`${name}, with a server`, async (s) => {
+        await s.serve();
+        await body(s);
+    });
+    scenario(`${name}, without one`, (s) => body(s));
+}
+
+both('add, edit, done, undone, rm, mv', async (s) => {
+    const milk = await s.add(s.text('milk'));
+    assert.match(milk.id, UUID);
+    assert.equal(milk.text, s.text('milk'));
+    assert.equal(milk.done, false);
+    assert.ok(Math.abs(milk.updatedAt - Date.now()) < 60000 && milk.createdAt === milk.updatedAt);
+    const bread = await s.add(s.text('bread'));
+    const eggs = await s.add(s.text('eggs'), ['--slot', '1']);
+    const passport = await s.add(s.text('passport'), ['--locked', '--slot', '2']);
+    const shown = async () => texts(await s.export());
+    assert.deepEqual(await shown(), {
+        lists: [['milk', 'bread', 'eggs'].map((word) => s.text(word)), [], [], [], [], []],
+        lockedLists: [[], [s.text('passport')], [], [], [], []],
+    });
+
+    const edited = await s.edit(milk.id.slice(0, 8), s.text('oat milk'));
+    assert.equal(edited.id, milk.id, 'a unique prefix is enough');
+    assert.ok(edited.updatedAt > milk.updatedAt, 'max(now, old + 1)');
+    assert.equal(edited.createdAt, milk.createdAt);
+    assert.equal((await s.json(['done', bread.id])).done, true);
+    assert.equal((await s.json(['undone', bread.id])).done, false);
+    await s.cli(['done', passport.id]);
+    assert.equal(itemWith(await s.export(), s.text('passport')).done, true);
+
+    await s.cli(['mv', eggs.id, '--top']);
+    assert.deepEqual((await shown()).lists[0], ['eggs', 'oat milk', 'bread'].map((word) => s.text(word)));
+    await s.cli(['mv', eggs.id, '--after', milk.id]);
+    assert.deepEqual((await shown()).lists[0], ['oat milk', 'eggs', 'bread'].map((word) => s.text(word)));
+    await s.cli(['mv', bread.id, '--before', eggs.id]);
+    assert.deepEqual((await shown()).lists[0], ['oat milk', 'bread', 'eggs'].map((word) => s.text(word)));
+    await s.cli(['mv', milk.id, '--bottom']);
+    assert.deepEqual((await shown()).lists[0], ['bread', 'eggs', 'oat milk'].map((word) => s.text(word)));
+    const moved = await s.json(['mv', bread.id, '--slot', '6']);
+    assert.equal(moved.id, bread.id);
+    assert.deepEqual((await shown()).lists, [['eggs', 'oat milk'].map((word) => s.text(word)), [], [], [], [], [s.text('bread')]]);
+    assert.equal((await s.export()).lists.flat().filter((item) => item.id === bread.id).length, 1, 'in one place only');
+
+    const gone = await s.json(['rm', milk.id]);
+    assert.equal(gone.deleted, true);
+    assert.ok(gone.deletedAt > 0);
+    assert.ok(itemsOf(await s.export()).some((item) => item.id === milk.id && item.deleted), 'a tombstone stays');
+    assert.deepEqual((await shown()).lists[0], [s.text('eggs')]);
+});
+
+both('what is said without --json', async (s) => {
+    const item = await s.add(s.text('milk'));
+    for (const args of [['add', s.text('bread')], ['edit', item.id, s.text('oat milk')], ['done', item.id], ['undone', item.id], ['mv', item.id, '--bottom'], ['rm', item.id]]) {
+        const { stdout, stderr } = await s.cli(args);
+        assert.ok(stdout.trim().length > 0, `${args[0]} says what it did`);
+        assert.equal(stderr, '');
+        assert.ok(!stdout.includes('\u001b'), 'colours only on a terminal');
+    }
+});
+
+both('several words make one text', async (s) => {
+    s.planted.add(`rye bread ${s.marker}`);
+    await s.cli(['add', 'rye', 'bread', s.marker]);
+    assert.ok(itemWith(await s.export(), `rye bread ${s.marker}`));
+    await s.cli(['add', '--', '--slot', s.marker]);
+    assert.ok(itemWith(await s.export(), `--slot ${s.marker}`), 'after -- nothing is an option');
+});
+
+both('pad', async (s) => {
+    const content = s.text('line one\nline two\n');
+    s.planted.add(content);
+    await s.cli(['pad', '2', '--set', '-'], { input: content });
+    assert.equal((await s.export()).scratchpad[1].content, content);
+    assert.equal((await s.cli(['pad', '2'])).stdout, content);
+    await s.cli(['pad', '1', '--set', s.text('short')]);
+    assert.equal((await s.export()).scratchpad[0].content, s.text('short'));
+    assert.equal((await s.export()).scratchpad[1].content, content);
+    const before = (await s.export()).scratchpad[1].updatedAt;
+    await s.cli(['pad', '2', '--set', s.text('again')]);
+    assert.ok((await s.export()).scratchpad[1].updatedAt > before);
+});
+
+scenario('slots by label', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    phone.setLabel('lists', 2, s.text('Shopping'));
+    phone.setLabel('scratchpad', 3, s.text('Ideas'));
+    await s.confirmed(phone);
+    await s.add(s.text('milk'), ['--slot', s.text('Shopping')]);
+    assert.deepEqual(texts(await s.export()).lists[2], [s.text('milk')]);
+    await s.cli(['pad', s.text('Ideas'), '--set', s.text('an idea')]);
+    assert.equal((await s.export()).scratchpad[3].content, s.text('an idea'));
+    const { status, stderr } = await s.cli(['add', '--slot', 'no such list', 'milk'], { expect: null });
+    assert.ok(status >= 64 && status <= 78);
+    assert.match(stderr, /no such list/);
+});
+
+both('list shows what a person wants to read, and locked texts only with --locked', async (s) => {
+    await s.add(s.text('milk'));
+    await s.add(s.text('passport'), ['--locked']);
+    const done = await s.add(s.text('bread'));
+    await s.cli(['done', done.id]);
+    const gone = await s.add(s.text('gone'));
+    await s.cli(['rm', gone.id]);
+    for (const json of [[], ['--json']]) {
+        const open = (await s.cli(['list', ...json])).stdout;
+        assert.ok(open.includes(s.text('milk')) && open.includes(s.text('bread')));
+        assert.ok(!open.includes(s.text('passport')));
+        assert.ok(!open.includes(s.text('gone')), 'what was deleted is not shown');
+        const locked = (await s.cli(['list', '--locked', ...json])).stdout;
+        assert.ok(locked.includes(s.text('passport')));
+        if (json.length) for (const text of [open, locked]) JSON.parse(text);
+    }
+});
+
+both('no command shows a locked text unasked', async (s) => {
+    const item = await s.add(s.text('passport'), ['--locked']);
+    const other = await s.add(s.text('licence'), ['--locked']);
+    for (const args of [['list'], ['status'], ['devices'], ['pending'], ['done', item.id], ['undone', item.id], ['mv', item.id, '--bottom'], ['rm', other.id]]) {
+        const { stdout, stderr } = await s.cli(args);
+        assert.ok(!(stdout + stderr).includes(s.marker), args.join(' '));
+    }
+});
+
+both('pair', async (s) => {
+    const { stdout } = await s.cli(['pair', '--json', '--name', 'kitchen', '--host', '192.0.2.7']);
+    const pairing = JSON.parse(stdout);
+    for (const [key, kind] of Object.entries({ ip: 'string', port: 'number', secret: 'string', v: 'number', device: 'string', name: 'string', k: 'string' }))
+        assert.equal(typeof pairing[key], kind, key);
+    assert.equal(pairing.ip, '192.0.2.7');
+    assert.match(pairing.secret, UUID);
+    assert.equal(pairing.v, 2);
+    assert.equal(Buffer.from(pairing.k, 'base64url').length, 32);
+    assert.doesNotMatch(pairing.k, /[+/=]/);
+    assert.match(pairing.device, /^.{1,64}$/);
+    const second = await s.pair();
+    assert.notEqual(second.secret, pairing.secret);
+    assert.notEqual(second.k, pairing.k);
+    const shown = await s.cli(['pair', '--host', 'box.local']);
+    const text = shown.stdout + shown.stderr;
+    assert.match(text, /[█▀▄]/, 'a QR code');
+    assert.match(text, /box\.local/);
+    assert.match(text, /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-/, 'the secret as text');
+    const devices = (await s.cli(['devices', '--json'])).stdout;
+    assert.ok(devices.includes('kitchen') && devices.includes(pairing.device));
+    for (const { secret, k } of [pairing, second]) assert.ok(!devices.includes(secret) && !devices.includes(k), 'secrets are shown only at pairing');
+});
+
+both('devices and revoke', async (s) => {
+    assert.deepEqual(JSON.parse((await s.cli(['devices', '--json'])).stdout).filter?.((device) => device.name === 'hall') ?? [], []);
+    const pairing = await s.pair(['--name', 'hall']);
+    assert.match((await s.cli(['devices'])).stdout, /hall/);
+    const { stdout } = await s.cli(['devices', 'revoke', pairing.device]);
+    assert.match(stdout, /hall/);
+    const again = await s.cli(['devices', 'revoke', 'no-such-device'], { expect: null });
+    assert.notEqual(again.status, 0);
+    assert.match(again.stderr, /no-such-device/);
+});
+
+scenario('devices: last sync, connected or not', async (s) => {
+    await s.serve();
+    const phone = await s.phone({ deviceId: 'Pixel 9' });
+    await s.confirmed(phone, { stay: true });
+    const find = async () => {
+        const list = await s.json(['devices']);
+        return (Array.isArray(list) ? list : list.devices).find((device) => device.id === phone.pairing.device);
+    };
+    let device = await find();
+    assert.equal(device.connected, true);
+    assert.ok(Math.abs(device.last_sync - Date.now()) < 60000);
+    assert.match((await s.cli(['devices'])).stdout, /Pixel 9/);
+    await phone.disconnect();
+    await s.eventually('it is shown as gone', async () => (await find()).connected === false);
+    device = await find();
+    assert.ok(!JSON.stringify(device).includes(phone.secret));
+});
+
+both('status', async (s) => {
+    await s.add(s.text('milk'));
+    const { stdout } = await s.cli(['status']);
+    assert.ok(stdout.trim().length > 0);
+    assert.ok(stdout.includes(s.data), 'which folder');
+    const status = await s.json(['status']);
+    assert.equal(typeof status, 'object');
+    assert.equal(Boolean(status.running), Boolean(s.server && !s.server.end));
+    if (s.server) assert.equal(status.port, s.server.port);
+});
+
+both('import merges, or replaces', async (s) => {
+    await s.add(s.text('milk'));
+    const state = {
+        lists: [[], [{ id: 'imported-1', text: s.text('imported'), done: false, position: 0, createdAt: 1, updatedAt: 1 }]],
+        scratchpad: [{ content: s.text('imported pad'), updatedAt: 5 }],
+    };
+    fs.writeFileSync(s.file('state.json'), JSON.stringify(state));
+    await s.cli(['import', s.file('state.json')]);
+    let now = await s.export();
+    assert.deepEqual(texts(now).lists.slice(0, 2), [[s.text('milk')], [s.text('imported')]]);
+    assert.equal(now.scratchpad[0].content, s.text('imported pad'));
+    await s.cli(['import', s.file('state.json')]);
+    assert.deepEqual(await s.export(), now, 'a second time changes nothing');
+    await s.cli(['import', '--replace', s.file('state.json')]);
+    now = await s.export();
+    assert.deepEqual(texts(now).lists.slice(0, 2), [[], [s.text('imported')]]);
+
+    state.lists[1][0].position = 'first';
+    fs.writeFileSync(s.file('bad.json'), JSON.stringify(state));
+    const { status, stderr } = await s.cli(['import', s.file('bad.json')], { expect: null });
+    assert.equal(status, 65);
+    assert.match(stderr, /lists\[1\]\[0\]\.position/);
+    assert.deepEqual(await s.export(), now);
+    assert.equal((await s.cli(['import', s.file('nothing.json')], { expect: null })).status, 66);
+});
+
+both('import reads the app’s own folder', async (s) => {
+    const folder = s.file('stores');
+    fs.mkdirSync(folder);
+    const item = (id, text) => ({ id, text, done: false, position: 0, createdAt: 1, updatedAt: 1 });
+    const store = (state) => JSON.stringify({ state, version: 0 });
+    fs.writeFileSync(path.join(folder, 'jotbunker-lists.json'), store({ lists: [[item('a1', s.text('of the app'))]], categories: [{ label: s.text('Shop'), section: 'lists', updatedAt: 1 }] }));
+    fs.writeFileSync(path.join(folder, 'jotbunker-lockedLists.json'), store({ lockedLists: [[item('b1', s.text('locked of the app'))]] }));
+    fs.writeFileSync(path.join(folder, 'jotbunker-scratchpad.json'), store({ scratchpad: [{ content: s.text('pad of the app'), updatedAt: 1 }] }));
+    const { status, stderr } = await s.cli(['import', folder], { expect: null });
+    // The files' inner shape is the app's own; what must hold is that a folder of that name is taken or refused with a reason.
+    if (status !== 0) {
+        assert.equal(status, 65, stderr);
+        assert.match(stderr, /jotbunker-/);
+    }
+});
+
+both('ids that name nothing, or more than one thing', async (s) => {
+    await s.add(s.text('milk'));
+    for (const args of [['edit', 'ffffffff-none', 'x'], ['done', 'ffffffff-none'], ['rm', 'ffffffff-none'], ['mv', 'ffffffff-none', '--top']]) {
+        const { status, stderr } = await s.cli(args, { expect: null });
+        assert.notEqual(status, 0);
+        assert.match(stderr, /ffffffff-none/, args[0]);
+    }
+    // Sixteen hexadecimal digits, seventeen items: two share their first.
+    for (let i = 0; i < 17; i++) await s.add(s.text(`item ${i}`));
+    const first = itemsOf(await s.export()).map((item) => item.id[0]);
+    const twice = first.find((digit, i) => first.indexOf(digit) !== i);
+    const { status, stderr } = await s.cli(['rm', twice], { expect: null });
+    assert.ok(status >= 64 && status <= 78, `${status}`);
+    assert.ok(stderr.length > 0);
+    assert.equal(itemsOf(await s.export()).filter((item) => item.deleted).length, 0);
+});
+
+both('done twice is a "no" that is no error', async (s) => {
+    const { id } = await s.add(s.text('milk'));
+    await s.cli(['done', id]);
+    assert.equal((await s.cli(['done', id], { expect: null })).status, 1);
+});
+
+scenario('usage', async (s) => {
+    const commands = ['serve', 'pair', 'devices', 'status', 'sync', 'list', 'add', 'edit', 'done', 'undone', 'rm', 'mv', 'pad', 'pending', 'resolve', 'export', 'import', 'merge', 'phone'];
+    for (const command of commands) {
+        const help = await s.run([command, '--help']);
+        assert.match(help.stdout, new RegExp(`trivet ${command}`), command);
+        const { status, stderr } = await s.run([command, '--no-such-option'], { expect: null });
+        assert.equal(status, 64, command);
+        assert.match(stderr, /no-such-option/, command);
+    }
+    for (const args of [[], ['frobnicate'], ['add'], ['edit'], ['edit', 'x'], ['done'], ['rm'], ['mv'], ['mv', 'x'], ['pad'], ['import'], ['add', '--slot'], ['add', '--slot', '0', 'x'], ['add', '--slot', '65', 'x'], ['devices', 'frobnicate']]) {
+        const { status, stderr } = await s.cli(args, { expect: null });
+        assert.ok(status >= 64 && status <= 78, `trivet ${args.join(' ')}: ${status}`);
+        assert.ok(stderr.length > 0, `trivet ${args.join(' ')}`);
+    }
+    const help = await s.run(['--help']);
+    for (const command of commands) assert.ok(help.stdout.includes(command), command);
+    assert.match((await s.run(['--version'])).stdout, /\d+\.\d+\.\d+/);
+});
+
+scenario('the folder: mode 0700, files 0600, from $TRIVET_DATA or $XDG_DATA_HOME', async (s) => {
+    await s.serve();
+    await s.add(s.text('milk'));
+    assert.equal(fs.statSync(s.data).mode & 0o777, 0o700);
+    for (const name of fs.readdirSync(s.data)) {
+        const { mode } = fs.statSync(path.join(s.data, name));
+        assert.equal(mode & 0o077, 0, `${name} is ${(mode & 0o777).toString(8)}`);
+    }
+    assert.ok(itemWith(JSON.parse((await s.run(['export'], { env: { TRIVET_DATA: s.data } })).stdout), s.text('milk')));
+    await s.run(['add', s.text('elsewhere')], { env: { XDG_DATA_HOME: s.file('xdg') } });
+    assert.ok(fs.existsSync(s.file('xdg/trivet/trivet.db')));
+});
+
+scenario('secrets are kept as hashes', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    await s.confirmed(phone);
+    await s.server.stop();
+    for (const name of fs.readdirSync(s.data)) {
+        const bytes = fs.readFileSync(path.join(s.data, name));
+        assert.ok(!bytes.includes(phone.pairing.secret), `${name} holds the secret`);
+        const k = Buffer.from(phone.pairing.k, 'base64url');
+        assert.ok(!bytes.includes(k) && !bytes.includes(phone.pairing.k), `${name} holds k after the first success of version 1`);
+    }
+});
+
+scenario('commands at the same time, with a server and without', async (s) => {
+    for (const served of [false, true]) {
+        if (served) await s.serve();
+        const words = Array.from({ length: 12 }, (_, i) => s.text(`${served} ${i}`));
+        await Promise.all(words.map((word) => s.add(word)));
+        const shown = new Set(texts(await s.export()).lists[0]);
+        for (const word of words) assert.ok(shown.has(word), word);
+    }
+});
+
+scenario('a command that meets a stale control socket uses the store', async (s) => {
+    await s.serve();
+    await s.add(s.text('milk'));
+    await s.kill9();
+    assert.ok(fs.existsSync(path.join(s.data, 'control.sock')), 'left behind');
+    await s.add(s.text('bread'));
+    assert.deepEqual(texts(await s.export()).lists[0], [s.text('milk'), s.text('bread')]);
+    const { status, stderr } = await s.cli(['sync'], { expect: null });
+    assert.ok(status === 1 || (status >= 64 && status <= 78));
+    assert.match(stderr, /serve/, 'says what to do');
+    await s.serve();
+    assert.equal(texts(await s.export()).lists[0].length, 2);
+});
+
+scenario('a data folder with a long path, spaces and umlauts', async (s) => {
+    s.data = s.file(path.join('a folder with spaces', 'ü'.repeat(60), 'x'.repeat(80)));
+    fs.mkdirSync(path.dirname(s.data), { recursive: true });
+    await s.serve();
+    const phone = await s.phone();
+    phone.add('lists', 0, s.text('milk'));
+    await s.confirmed(phone);
+    await s.add(s.text('bread'));
+    assert.deepEqual(texts(await s.export()).lists[0], [s.text('milk'), s.text('bread')]);
+    assert.equal((await s.json(['status'])).running, true, 'it is the server that answered');
+});
+
+scenario('texts of all kinds from the command line', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    const words = ['ünïcödé ☕ 日本', '"quoted" \\ back', '  spaces  ', 'tab\tand\nnewline', "it's", '%s%n', '$(echo no)', '\u2028'];
+    for (const word of words) await s.add(`${word}${s.marker}`);
+    await s.confirmed(phone);
+    for (const word of words) assert.ok(itemWith(phone.state(), `${word}${s.marker}`), word);
+    await s.expectSame(phone);
+    const invalid = Buffer.from([0xff, 0xfe]);
+    const { status } = await s.run(['pad', '1', '--set', '-', '--data', s.data], { input: invalid, expect: null });
+    assert.ok(status >= 64 && status <= 78, `bytes that are no UTF-8: ${status}`);
+    // Nothing that a phone wrote may steer a terminal.
+    phone.add('lists', 0, `\u001b]0;title\u0007${s.marker}`);
+    await s.confirmed(phone);
+    assert.ok(!(await s.cli(['list'])).stdout.includes('\u001b'));
+});

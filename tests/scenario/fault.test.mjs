@@ -1,0 +1,383 @@
+/*
+ * What breaks: the process at any moment, the disk, the database, the port. Each has its own message and a sysexits status;
+ * nothing is lost, nothing comes back (protocol §4).
+ */
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { execFileSync, spawn } from 'node:child_process';
+import { assert, essence, itemWith, scenario, seeded, sleep, texts } from './harness.mjs';
+
+const ROOT_USER = process.getuid() === 0;
+
+/* An error that a user can act on: its status, something on stderr, and no crash. */
+async function refuses(s, server, pattern) {
+    server.expected = null;
+    const end = await Promise.race([server.done, sleep(15000)]);
+    assert.ok(end, `still running:\n${server.stderr}`);
+    assert.equal(end.signal, null, server.stderr);
+    assert.ok(end.status >= 64 && end.status <= 78, `exit status ${end.status}\n${server.stderr}`);
+    assert.match(server.stderr, pattern);
+    return end;
+}
+
+/* ---- signals ---- */
+
+for (const signal of ['SIGTERM', 'SIGINT'])
+    scenario(`${signal}: 1001 to phones, exit 0, nothing half-written`, async (s) => {
+        await s.serve();
+        const idle = await s.phone({ deviceId: 'idle' });
+        idle.add('lists', 0, s.text('milk'));
+        await s.confirmed(idle, { stay: true });
+        const busy = await s.phone({ deviceId: 'busy' });
+        busy.hooks.answer = () => null; // in the middle of a sync
+        busy.add('lists', 0, s.text('never sent'));
+        await busy.connect();
+        await busy.wait(['state']);
+        const half = net.connect(s.server.port, '127.0.0.1').on('error', () => {});
+        const before = (await s.cli(['export'])).stdout;
+        const end = await s.server.stop(signal, 5000);
+        assert.deepEqual([end.status, end.signal], [0, null]);
+        for (const phone of [idle, busy]) assert.equal((await phone.wait(['closed'])).code, 1001);
+        half.destroy();
+        assert.ok(!fs.existsSync(path.join(s.data, 'control.sock')), 'the control socket is gone');
+        assert.equal((await s.cli(['export'])).stdout, before);
+        await s.serve();
+        busy.hooks = {};
+        await s.confirmed(busy);
+        await s.confirmed(idle);
+        await s.expectSame(idle);
+    });
+
+scenario('killed with SIGKILL at 30 moments of syncs: nothing lost, nothing revived', async (s, t) => {
+    const random = seeded(20240607);
+    await s.serve();
+    const phone = await s.phone();
+    const ledger = new Map(); // id -> its text, or null where it was deleted
+    const owned = { phone: [], computer: [] }; // each side edits and deletes its own, so that the outcome is known
+    const pads = Array.from({ length: 6 }, () => ({ content: '', updatedAt: 0 }));
+    for (let i = 0; i < 12; i++) {
+        const text = s.text(`start ${i}`);
+        const { id } = phone.add(i % 2 ? 'lists' : 'lockedLists', i % 6, text);
+        ledger.set(id, text);
+        owned.phone.push(id);
+    }
+    await s.confirmed(phone);
+    const pick = (list) => list[Math.floor(random() * list.length)];
+    const alive = (side) => owned[side].filter((id) => ledger.get(id) !== null);
+    let cut = 0;
+    for (let round = 0; round < 30; round++) {
+        const text = s.text(`phone ${round}`);
+        const { id } = phone.add('lists', round % 6, text);
+        ledger.set(id, text);
+        owned.phone.push(id);
+        const edited = pick(alive('phone'));
+        phone.edit(edited, s.text(`phone edit ${round}`));
+        ledger.set(edited, s.text(`phone edit ${round}`));
+        if (random() < 0.4) {
+            const dead = pick(alive('phone'));
+            phone.remove(dead);
+            ledger.set(dead, null);
+        }
+        phone.setPad(round % 3, s.text(`pad phone ${round}`));
+        pads[round % 3] = { content: s.text(`pad phone ${round}`) };
+
+        const made = await s.add(s.text(`computer ${round}`), ['--slot', String((round % 6) + 1), ...(random() < 0.3 ? ['--locked'] : [])]);
+        ledger.set(made.id, s.text(`computer ${round}`));
+        owned.computer.push(made.id);
+        const mine = pick(alive('computer'));
+        if (random() < 0.6) {
+            await s.edit(mine, s.text(`computer edit ${round}`));
+            ledger.set(mine, s.text(`computer edit ${round}`));
+        } else if (random() < 0.5) {
+            await s.cli(['rm', mine]);
+            ledger.set(mine, null);
+        }
+
+        const delay = random() * random() * 40;
+        const sync = phone.sync();
+        const started = performance.now();
+        while (performance.now() - started < delay) await new Promise((resolve) => setImmediate(resolve));
+        await s.kill9();
+        const end = await sync;
+        if (end.kind === 'confirmed') await phone.wait(['closed']);
+        else cut++;
+        await s.serve();
+    }
+    t.diagnostic(`${cut} of 30 syncs were cut before their confirm`);
+    assert.ok(cut >= 5, `only ${cut} were cut`);
+    for (let i = 0; i < 2; i++) await s.confirmed(phone);
+    assert.deepEqual(await s.pending(), []);
+    const computer = await s.expectSame(phone);
+    const { live } = essence(computer);
+    const found = new Map(Object.entries(live).map(([key, item]) => [key.split(' ')[1], item.text]));
+    for (const [id, text] of ledger) assert.equal(found.get(id) ?? null, text, `item ${id}`);
+    assert.equal(found.size, [...ledger.values()].filter((text) => text !== null).length);
+    for (let i = 0; i < 3; i++) assert.equal(computer.scratchpad[i].content, pads[i].content);
+});
+
+scenario('killed while commands edit: what was acknowledged is there', async (s) => {
+    const random = seeded(7);
+    await s.serve();
+    const kept = [];
+    for (let round = 0; round < 8; round++) {
+        const adding = (async () => {
+            for (let i = 0; ; i++) {
+                const text = s.text(`edit ${round} ${i}`);
+                s.planted.add(text);
+                const { status } = await s.cli(['add', text], { expect: null });
+                if (status !== 0 || s.server.end) return text;
+                kept.push(text);
+            }
+        })();
+        await sleep(10 + random() * 60);
+        await s.kill9();
+        await adding;
+        await s.serve();
+    }
+    const shown = new Set(texts(await s.export()).lists[0]);
+    for (const text of kept) assert.ok(shown.has(text), `lost: ${text}`);
+});
+
+/* ---- the folder and the port ---- */
+
+scenario('a second server on one folder says who holds it, and disturbs nobody', async (s) => {
+    await s.serve();
+    const first = s.server;
+    const phone = await s.phone();
+    phone.add('lists', 0, s.text('milk'));
+    await s.confirmed(phone, { stay: true });
+    const second = await s.serve({ ready: false });
+    await refuses(s, second, new RegExp(`\\b${first.pid}\\b`));
+    assert.ok(phone.connected);
+    assert.equal((await phone.sync()).kind, 'confirmed');
+    await s.add(s.text('the control socket is still the first one’s'));
+    assert.equal((await phone.sync()).kind, 'confirmed');
+    await s.expectSame(phone);
+});
+
+scenario('a port in use', async (s) => {
+    const other = net.createServer().listen(0, '::');
+    await new Promise((resolve) => other.on('listening', resolve));
+    s.later(() => other.close());
+    const { port } = other.address();
+    const server = await s.serve({ port, ready: false });
+    await refuses(s, server, new RegExp(`\\b${port}\\b`));
+    // The folder is as good as before.
+    await s.serve();
+    await s.add(s.text('milk'));
+});
+
+scenario('no folder to write to', async (s) => {
+    fs.writeFileSync(s.file('occupied'), 'a file');
+    await refuses(s, await s.serve({ data: s.file('occupied'), ready: false }), /occupied/);
+    await refuses(s, await s.serve({ data: s.file('occupied/below'), ready: false }), /occupied/);
+    assert.equal(fs.readFileSync(s.file('occupied'), 'utf8'), 'a file');
+    for (const args of [['export'], ['add', 'milk'], ['pair', '--json'], ['list']]) {
+        const { status, stderr } = await s.cli(args, { data: s.file('occupied'), expect: null });
+        assert.ok(status >= 64 && status <= 78, `${args[0]}: ${status}`);
+        assert.match(stderr, /occupied/);
+    }
+});
+
+scenario('a folder without permission', async (s) => {
+    fs.mkdirSync(s.file('closed'), { mode: 0o500 });
+    await refuses(s, await s.serve({ data: s.file('closed/c'), ready: false }), /closed/);
+}, { skip: ROOT_USER && 'root may write everywhere; a read-only file system stands in for it' });
+
+/* A mount namespace with a file system of its own at s.file('disk'). */
+function mountedDisk(s, options) {
+    const disk = s.file('disk');
+    fs.mkdirSync(disk);
+    const prefix = ROOT_USER ? ['unshare', '-m'] : ['unshare', '-r', '-m'];
+    const holder = spawn(prefix[0], [...prefix.slice(1), 'sh', '-c', `mount -t tmpfs -o ${options} tmpfs "$0" && echo ready && exec sleep 1000`, disk], { stdio: ['ignore', 'pipe', 'ignore'] });
+    s.later(() => holder.kill('SIGKILL'));
+    return new Promise((resolve, reject) => {
+        holder.on('close', () => reject(new Error('no mount')));
+        holder.stdout.once('data', () =>
+            resolve({
+                disk,
+                holder,
+                wrap: ['nsenter', ...(ROOT_USER ? [] : ['-U', '--preserve-credentials']), '-m', '-t', String(holder.pid)],
+                inside: `/proc/${holder.pid}/root${disk}`,
+            }),
+        );
+    });
+}
+
+const NO_MOUNT = (() => {
+    try {
+        execFileSync('unshare', [...(ROOT_USER ? [] : ['-r']), '-m', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt && nsenter --version'], { stdio: 'ignore' });
+        return null;
+    } catch {
+        return 'this machine permits no mount namespace';
+    }
+})();
+
+scenario('a read-only file system', async (s) => {
+    const { disk, wrap, holder } = await mountedDisk(s, 'size=8m');
+    execFileSync(wrap[0], [...wrap.slice(1), 'mount', '-o', 'remount,ro', disk]);
+    await refuses(s, await s.serve({ data: `${disk}/c`, ready: false, wrap, cwd: '/' }), /disk\/c/);
+    const { status, stderr } = await s.run(['add', 'milk', '--data', `${disk}/c`], { expect: null, wrap, cwd: '/' });
+    assert.ok(status >= 64 && status <= 78, `${status}`);
+    assert.match(stderr, /disk\/c/);
+    holder.kill('SIGKILL');
+}, { skip: NO_MOUNT });
+
+scenario('a full disk: the sync is refused, nothing is lost, and it works again when there is space', async (s) => {
+    const { disk, wrap, inside } = await mountedDisk(s, 'size=4m');
+    s.data = `${disk}/c`;
+    const run = (args, options = {}) => s.cli(args, { wrap, cwd: '/', ...options });
+    await s.serve({ data: s.data, wrap, cwd: '/' });
+    const pairing = JSON.parse((await run(['pair', '--json'])).stdout);
+    const phone = await s.phone({ pairing });
+    phone.add('lists', 0, s.text('milk'));
+    await s.confirmed(phone);
+    const before = (await run(['export'])).stdout;
+
+    const filler = fs.openSync(`${inside}/filler`, 'w');
+    const block = Buffer.alloc(4096, 1);
+    assert.throws(() => {
+        for (;;) fs.writeSync(filler, block);
+    }, /ENOSPC/);
+    fs.closeSync(filler);
+    for (let i = 0; i < 100; i++) phone.add('lists', i % 6, s.text(`item ${i} ${'x'.repeat(2000)}`));
+    const mine = phone.backup();
+    for (let i = 0; i < 2; i++) {
+        const end = await phone.sync();
+        assert.notEqual(end.kind, 'confirmed', 'no confirm without a commit');
+        assert.deepEqual(phone.storage, mine);
+    }
+    assert.match(s.server.stderr, /full|space/i);
+    const refused = await run(['add', s.text('x'.repeat(100000))], { expect: null });
+    assert.ok(refused.status >= 64 && refused.status <= 78, `${refused.status}`);
+    assert.match(refused.stderr, /full|space/i);
+    assert.equal((await run(['export'])).stdout, before, 'the state is as it was');
+
+    fs.rmSync(`${inside}/filler`);
+    await phone.disconnect();
+    await s.confirmed(phone);
+    assert.deepEqual(essence(JSON.parse((await run(['export'])).stdout)), essence(phone.state()));
+    await s.server.stop();
+    await s.serve({ data: s.data, wrap, cwd: '/' });
+    assert.deepEqual(essence(JSON.parse((await run(['export'])).stdout)), essence(phone.state()), 'and it is durable');
+}, { skip: NO_MOUNT });
+
+scenario('a disk that is full from the start', async (s) => {
+    const { disk, wrap, inside } = await mountedDisk(s, 'size=64k');
+    const filler = fs.openSync(`${inside}/filler`, 'w');
+    try {
+        for (;;) fs.writeSync(filler, Buffer.alloc(4096, 1));
+    } catch {
+        fs.closeSync(filler);
+    }
+    await refuses(s, await s.serve({ data: `${disk}/c`, ready: false, wrap, cwd: '/' }), /full|space/i);
+}, { skip: NO_MOUNT });
+
+/* ---- a damaged database ---- */
+
+/* A folder with some history, closed in good order; its database's bytes and page size. */
+async function filled(s) {
+    await s.serve();
+    const phone = await s.phone();
+    for (let i = 0; i < 60; i++) phone.add('lists', i % 6, s.text(`item ${i} ${'and more '.repeat(10)}`));
+    await s.confirmed(phone);
+    for (let i = 0; i < 3; i++) {
+        await s.add(s.text(`typed ${i}`));
+        await s.confirmed(phone);
+    }
+    const before = (await s.cli(['export'])).stdout;
+    await s.server.stop();
+    const file = path.join(s.data, 'trivet.db');
+    const bytes = fs.readFileSync(file);
+    assert.ok(!fs.existsSync(`${file}-wal`) || fs.statSync(`${file}-wal`).size === 0, 'a clean stop leaves no log behind');
+    return { phone, before, file, bytes, pageSize: bytes.readUInt16BE(16) === 1 ? 65536 : bytes.readUInt16BE(16) };
+}
+
+scenario('a damaged database: told as such, never a crash, never thrown away', async (s, t) => {
+    const { phone, before, file, bytes, pageSize } = await filled(s);
+    const pages = bytes.length / pageSize;
+    const random = seeded(11);
+    const outcomes = { refused: 0, unharmed: 0, 'sync refused': 0 };
+    const stored = phone.backup();
+    // The first ones, which hold the header and the schema, and some of the rest.
+    const chosen = [...Array(pages).keys()].filter((page) => page < 3 || random() < 20 / pages);
+    for (const page of chosen) {
+        const damaged = Buffer.from(bytes);
+        for (let i = page * pageSize; i < (page + 1) * pageSize; i++) damaged[i] = Math.floor(random() * 256);
+        fs.writeFileSync(file, damaged);
+        for (const leftover of ['-wal', '-shm']) fs.rmSync(file + leftover, { force: true });
+        phone.restore(stored);
+        const server = await s.serve({ ready: false });
+        server.expected = null;
+        const said = server.says(/listening on \[::\]:(\d+)/).catch(() => null);
+        const listening = await Promise.race([said, server.done.then(() => null)]);
+        if (!listening) {
+            await refuses(s, server, /damaged|corrupt|malformed|not a database/i);
+            assert.ok(fs.readFileSync(file).equals(damaged), `page ${page}: what cannot be read is left as it is`);
+            outcomes.refused++;
+            continue;
+        }
+        s.server = server;
+        phone.port = Number(listening[1]);
+        phone.add('lists', 0, s.text('after the damage'));
+        const end = await phone.sync();
+        await phone.disconnect();
+        const exported = await s.cli(['export'], { expect: null });
+        if (end.kind === 'confirmed') {
+            assert.equal(exported.status, 0);
+            assert.deepEqual(essence(phone.state()), essence(JSON.parse(exported.stdout)));
+            for (const text of texts(JSON.parse(before)).lists.flat()) assert.ok(itemWith(phone.state(), text), `page ${page} lost an item`);
+            outcomes.unharmed++;
+        } else {
+            assert.ok(itemWith(phone.state(), s.text('after the damage')), 'the phone keeps its own');
+            assert.match(server.stderr, /damaged|corrupt|malformed|not a database|secret/i);
+            outcomes['sync refused']++;
+        }
+        const stopped = await server.stop();
+        assert.equal(stopped.signal, null, server.stderr);
+    }
+    t.diagnostic(`${chosen.length} of ${pages} pages: ${JSON.stringify(outcomes)}`);
+    assert.ok(outcomes.refused + outcomes['sync refused'] > 0);
+    // The undamaged bytes put back: all is there.
+    fs.writeFileSync(file, bytes);
+    for (const leftover of ['-wal', '-shm']) fs.rmSync(file + leftover, { force: true });
+    phone.restore(stored);
+    await s.serve();
+    assert.equal((await s.cli(['export'])).stdout, before);
+    await s.confirmed(phone);
+    await s.expectSame(phone);
+});
+
+scenario('a database cut short, empty, or no database at all', async (s) => {
+    const { before, file, bytes } = await filled(s);
+    for (const broken of [bytes.subarray(0, bytes.length / 2), bytes.subarray(0, 100), Buffer.from('this is a shopping list, not a database'.repeat(200))]) {
+        fs.writeFileSync(file, broken);
+        const server = await s.serve({ ready: false });
+        await refuses(s, server, /damaged|corrupt|malformed|not a database/i);
+        assert.ok(fs.readFileSync(file).equals(broken), 'left as it is');
+        const { status } = await s.cli(['export'], { expect: null });
+        assert.ok(status >= 64 && status <= 78, `export: ${status}`);
+    }
+    fs.writeFileSync(file, bytes);
+    assert.equal((await s.cli(['export'])).stdout, before);
+});
+
+scenario('settings that are wrong name what is allowed', async (s) => {
+    for (const [env, args, pattern] of [
+        [{ TRIVET_ASK_TIMEOUT: 'soon' }, [], /ask_timeout|ASK_TIMEOUT/i],
+        [{ TRIVET_PORT: '99999' }, [], /port/i],
+        [{}, ['--port', 'x'], /port/i],
+        [{}, ['--nonsense'], /nonsense/],
+        [{}, ['--config', '/nonexistent/trivet.conf'], /nonexistent/],
+    ]) {
+        const { status, stderr } = await s.run(['serve', '--data', s.data, ...(args.includes('--port') || env.TRIVET_PORT ? [] : ['--port', '0']), '--no-mdns', ...args], { env, expect: null });
+        assert.ok(status >= 64 && status <= 78, `${JSON.stringify(env)} ${args.join(' ')}: ${status}`);
+        assert.match(stderr, pattern);
+    }
+    fs.writeFileSync(s.file('bad.conf'), 'port = 0\nasc_timeout = 5s\n');
+    const { status, stderr } = await s.run(['serve', '--data', s.data, '--config', s.file('bad.conf')], { expect: null });
+    assert.ok(status >= 64 && status <= 78);
+    assert.match(stderr, /bad\.conf.*2/, 'file and line');
+    assert.match(stderr, /asc_timeout/);
+});

@@ -1,0 +1,167 @@
+/* The plain half of the port: HTTP/1.1, Host, Origin, and the way up to a WebSocket (protocol §1). */
+import { assert, http, scenario, tcp } from './harness.mjs';
+
+const upgrade = (more = {}) => ({
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    ...more,
+});
+
+/* The status line and head of what an upgrade request gets; the connection stays open where it was accepted. */
+async function ask(port, headers, { path = '/', host = `127.0.0.1:${port}` } = {}) {
+    const lines = Object.entries({ Host: host, ...headers }).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const { text } = await tcp(port, `GET ${path} HTTP/1.1\r\n${lines}\r\n`, { until: /\r\n\r\n/ });
+    return { status: Number(text.slice(9, 12)), text };
+}
+
+scenario('GET /ping and GET /health', async (s) => {
+    const { port } = await s.serve();
+    const phone = await s.phone();
+    phone.add('lists', 0, s.text('milk'));
+    await s.confirmed(phone, { stay: true });
+    const ping = await http(port, { path: '/ping' });
+    assert.equal(ping.status, 200);
+    assert.match(ping.head, /content-type: application\/json/i);
+    const body = JSON.parse(ping.body);
+    assert.equal(body.status, 'ok');
+    assert.ok(typeof body.deviceId === 'string' && body.deviceId.length > 0);
+    const health = await http(port, { path: '/health' });
+    assert.equal(health.status, 200);
+    const told = JSON.parse(health.body);
+    assert.equal(told.status, 'ok');
+    assert.ok('version' in told && 'uptime' in told, health.body);
+    for (const name of [phone.deviceId, phone.pairing.name, phone.pairing.device]) assert.ok(!health.body.includes(name), 'no names');
+    assert.equal((await http(port, { path: '/ping?x=1' })).status, 200);
+});
+
+scenario('HEAD has no body, and connections are kept', async (s) => {
+    const { port } = await s.serve();
+    const head = await http(port, { method: 'HEAD', path: '/ping' });
+    assert.deepEqual([head.status, head.body], [200, '']);
+    assert.match(head.head, /content-length: [1-9]/i);
+    const request = `GET /ping HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n`;
+    const { text } = await tcp(port, `${request}\r\n${request}\r\n${request}Connection: close\r\n\r\n`);
+    assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 3, 'three requests in one go');
+    const old = await tcp(port, 'GET /ping HTTP/1.0\r\n\r\n');
+    assert.ok(old.ended);
+});
+
+scenario('other paths, other methods, other sizes', async (s) => {
+    const { port } = await s.serve();
+    for (const path of ['/', '/nothing', '/ping/', '/..%2f..%2fetc/passwd', '/%00']) assert.equal((await http(port, { path })).status, 404, path);
+    for (const method of ['POST', 'PUT', 'DELETE']) {
+        const answer = await http(port, { method, path: '/ping', headers: { 'Content-Length': '0' } });
+        assert.equal(answer.status, 405, method);
+        assert.match(answer.head, /allow: .*GET/i);
+    }
+    const large = await http(port, { method: 'POST', path: '/ping', headers: { 'Content-Length': String(10 << 20) }, body: 'x'.repeat(1000) });
+    assert.ok([405, 413].includes(large.status), `${large.status}`);
+    const chunked = await http(port, { method: 'POST', path: '/ping', headers: { 'Transfer-Encoding': 'chunked' }, body: `fffff\r\n${'x'.repeat(0xfffff)}\r\n0\r\n\r\n` });
+    assert.ok([405, 413].includes(chunked.status), `${chunked.status}`);
+});
+
+scenario('requests that are none', async (s) => {
+    const { port } = await s.serve();
+    for (const bytes of [
+        'nonsense\r\n\r\n',
+        'GET /ping\r\n\r\n',
+        'GET /ping HTTP/1.1\r\nbroken header\r\n\r\n',
+        'GET /ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n',
+        'POST /ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+        '\u0016\u0003\u0001\u0000\u00a5', // TLS
+    ]) {
+        const { text, ended } = await tcp(port, bytes);
+        assert.match(text, /^(HTTP\/1\.1 400 |$)/, JSON.stringify(bytes));
+        assert.ok(ended);
+    }
+    assert.equal((await http(port, { path: '/ping' })).status, 200);
+});
+
+scenario('a head without end', async (s) => {
+    const { port } = await s.serve();
+    const cases = {
+        'many headers': Array.from({ length: 5000 }, (_, i) => `X-${i}: ${'y'.repeat(20)}\r\n`).join(''),
+        'one long header': `X: ${'y'.repeat(1 << 20)}\r\n`,
+    };
+    for (const [what, lines] of Object.entries(cases)) {
+        const { text, ended } = await tcp(port, `GET /ping HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`);
+        assert.match(text, /^HTTP\/1\.1 431 /, what);
+        assert.ok(ended, what);
+    }
+    const long = await tcp(port, `GET /${'p'.repeat(1 << 20)} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    assert.match(long.text, /^HTTP\/1\.1 4(14|31) /);
+    assert.equal((await http(port, { path: '/ping' })).status, 200);
+});
+
+scenario('Host: who may ask (DNS rebinding)', async (s) => {
+    const { port } = await s.serve();
+    const name = JSON.parse((await http(port, { path: '/ping' })).body).deviceId;
+    for (const host of ['127.0.0.1', `127.0.0.1:${port}`, 'localhost', `localhost:${port}`, '[::1]', `[::1]:${port}`, '192.168.1.5:8080', name, `${name}.local`, `${name.toUpperCase()}.local:${port}`])
+        assert.equal((await http(port, { path: '/health', headers: { Host: host } })).status, 200, host);
+    for (const host of ['evil.example', `evil.example:${port}`, 'localhost.evil.example', `127.0.0.1.evil.example`, `${name}.evil.example`, '127.0.0.1@evil.example']) {
+        assert.equal((await http(port, { path: '/health', headers: { Host: host } })).status, 403, host);
+        assert.equal((await http(port, { path: '/ping', headers: { Host: host } })).status, 200, `/ping is for everyone: ${host}`);
+    }
+    assert.ok([400, 403].includes((await http(port, { path: '/health', headers: { Host: undefined } })).status), 'none at all');
+    assert.ok([400, 403].includes((await tcp(port, `GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)).text.slice(9, 12) * 1), 'two');
+});
+
+scenario('Origin: its host and port must be those of Host', async (s) => {
+    const { port } = await s.serve();
+    const host = `127.0.0.1:${port}`;
+    for (const origin of [undefined, `http://${host}`, `https://${host}`])
+        assert.equal((await ask(port, upgrade({ Origin: origin }))).status, 101, `${origin}`);
+    for (const origin of ['http://evil.example', 'http://127.0.0.1', `http://127.0.0.1:${port + 1}`, `http://localhost:${port}`, 'null', '', 'http://', `http://${host}.evil.example`, `http://evil.example/${host}`, `http://evil.example@${host}.x`]) {
+        const { status, text } = await ask(port, upgrade({ Origin: origin }));
+        assert.equal(status, 403, `${origin}: ${text}`);
+    }
+    // No port means 80, on both.
+    assert.equal((await ask(port, upgrade({ Origin: 'http://trivet.example' }), { host: 'trivet.example:80' })).status, 101);
+    assert.equal((await ask(port, upgrade({ Origin: 'http://trivet.example:80' }), { host: 'trivet.example' })).status, 101);
+    assert.equal((await ask(port, upgrade({ Origin: 'http://trivet.example:81' }), { host: 'trivet.example' })).status, 403);
+});
+
+scenario('a foreign origin as the phone app would meet it', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    const end = await phone.connect({ origin: 'http://evil.example' });
+    assert.equal(end.status, 403);
+    await phone.sync({ origin: false });
+    await phone.disconnect();
+    await s.confirmed(phone);
+});
+
+scenario('an upgrade on every path, with no extension and no subprotocol', async (s) => {
+    const { port } = await s.serve();
+    for (const path of ['/', '/ping', '/health', '/ws', '/a/b/c?x=1', '/phone']) {
+        const phone = await s.phone({ deviceId: path });
+        const end = await phone.sync({ path });
+        assert.equal(end.kind, 'confirmed', path);
+        await phone.disconnect();
+    }
+    const { status, text } = await ask(port, upgrade({ 'Sec-WebSocket-Extensions': 'permessage-deflate', 'Sec-WebSocket-Protocol': 'chat, superchat' }));
+    assert.equal(status, 101);
+    assert.match(text, /sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=/i);
+    assert.doesNotMatch(text, /sec-websocket-(extensions|protocol)/i);
+});
+
+scenario('upgrades that are none', async (s) => {
+    const { port } = await s.serve();
+    for (const [what, headers, codes] of [
+        ['no key', upgrade({ 'Sec-WebSocket-Key': undefined }), [400]],
+        ['a short key', upgrade({ 'Sec-WebSocket-Key': 'c2hvcnQ=' }), [400]],
+        ['version 8', upgrade({ 'Sec-WebSocket-Version': '8' }), [400, 426]],
+        ['no version', upgrade({ 'Sec-WebSocket-Version': undefined }), [400, 426]],
+    ])
+        assert.ok(codes.includes((await ask(port, headers)).status), what);
+    // To something else: as if it had not been asked (RFC 9110 §7.8).
+    assert.notEqual((await ask(port, { Connection: 'Upgrade', Upgrade: 'h2c' }, { path: '/ping' })).status, 101);
+});
+
+scenario('HTTP over IPv6', async (s) => {
+    const { port } = await s.serve();
+    assert.equal((await http(port, { path: '/health', host: '::1' })).status, 200);
+    assert.equal((await ask(port, upgrade({ Origin: `http://[::1]:${port}` }), { host: `[::1]:${port}` })).status, 101);
+});
