@@ -1,0 +1,168 @@
+/*
+ * sync.mjs - how long a sync of 1,000 items takes over loopback, both rounds of it, as a phone sees it.
+ *
+ *     node tests/bench/sync.mjs [SYNCS] [ITEMS]        (TRIVET names the program; default 100 and 1000)
+ *
+ * Each sync follows an edit on both sides, so that neither side's state is the merged one and the second round is needed.
+ * The clock runs from the moment at which sync_request is handed to the socket to the one at which the whole sync_confirm
+ * has come. The phone is JavaScript, whose box costs more than all that the server does: its answers are sealed before the
+ * clock starts (it knows them: its own state), and what it receives is opened after it stops. What it still does in between
+ * is timed and subtracted: `net`. A second run with all of the app's work inside the window shows what that saves: `app`.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { spawn, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { App, openEnvelope } from '../scenario/app.mjs';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const TRIVET = path.resolve(process.env.TRIVET ?? path.join(ROOT, 'build/trivet'));
+const SYNCS = Number(process.argv[2] ?? 100);
+const ITEMS = Number(process.argv[3] ?? 1000);
+const WARM_UP = 10;
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trivet-bench-'));
+const data = path.join(folder, 'c');
+const server = spawn(TRIVET, ['serve', '--data', data, '--port', '0', '--no-mdns'], { stdio: ['ignore', 'ignore', 'pipe'] });
+process.on('exit', () => {
+    server.kill('SIGKILL');
+    fs.rmSync(folder, { recursive: true, force: true });
+});
+
+const port = await new Promise((resolve, reject) => {
+    let said = '';
+    server.stderr.setEncoding('utf8').on('data', (chunk) => {
+        said += chunk;
+        const match = said.match(/listening on \[::\]:(\d+)/);
+        if (match) resolve(Number(match[1]));
+    });
+    server.on('close', () => reject(new Error(`the server ended:\n${said}`)));
+});
+
+function trivet(...args) {
+    const { status, stdout, stderr } = spawnSync(TRIVET, [...args, '--data', data], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`trivet ${args.join(' ')}: ${status} ${stderr}`);
+    return stdout;
+}
+
+const memory = () => Object.fromEntries([...fs.readFileSync(`/proc/${server.pid}/status`, 'utf8').matchAll(/^(VmHWM|VmRSS|RssAnon):\s+(\d+) kB/gm)].map(([, key, kb]) => [key, Number(kb) / 1024]));
+
+/* Processor time of all the server's threads, ms: schedstat counts nanoseconds, stat hundredths of a second. */
+function processor() {
+    let ns = 0;
+    for (const task of fs.readdirSync(`/proc/${server.pid}/task`)) {
+        try {
+            ns += Number(fs.readFileSync(`/proc/${server.pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+        } catch {
+            const fields = fs.readFileSync(`/proc/${server.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+            return (Number(fields[11]) + Number(fields[12])) * 10;
+        }
+    }
+    return ns / 1e6;
+}
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const at = (values, share) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
+const ms = (value) => `${value.toFixed(2)} ms`;
+
+/* ---- idle, before anything ---- */
+
+await sleep(300);
+const idle = memory();
+
+/* ---- a phone with so many items ---- */
+
+const words = 'buy milk call the plumber about kitchen sink renew passport before June send invoice café naïve “quoted” check tyre pressure'.split(' ');
+const text = (i) => Array.from({ length: 3 + (i % 9) }, (_, k) => words[(i * 7 + k * 3) % words.length]).join(' ');
+const pairing = JSON.parse(trivet('pair', '--json'));
+const phone = new App({ port, secret: pairing.secret, deviceId: 'bench' });
+const ids = Array.from({ length: ITEMS }, (_, i) => phone.add(i % 2 ? 'lists' : 'lockedLists', (i >> 1) % 6, text(i)).id);
+const first = await phone.sync();
+if (first.kind !== 'confirmed') throw new Error(`the first sync ended as ${first.kind}`);
+
+let edits = 0;
+function edit() {
+    edits++;
+    phone.edit(ids[(edits * 2) % ITEMS], `${text(edits)} p${edits}`);
+    trivet('edit', ids[(edits * 2 + 1) % ITEMS], `${text(edits)} c${edits}`);
+}
+
+/* One sync with the phone's own work outside the window. Resolves with { raw, net, cpu, bytes }. */
+async function lean() {
+    const answer = { type: 'state_sync', ...phone.state(), since: phone.storage.since };
+    const answers = [phone.seal(answer), phone.seal(answer)];
+    const request = phone.seal({ type: 'sync_request' });
+    const frames = [];
+    let client = 0;
+    let finish;
+    const over = new Promise((resolve) => (finish = resolve));
+    const listeners = phone.socket.listeners('message');
+    phone.socket.removeAllListeners('message');
+    phone.socket.on('message', (raw) => {
+        const arrived = performance.now();
+        if (raw.length < 1000) return; // a heartbeat, a question about jots
+        frames.push(raw);
+        // Two states, each answered; the third large message is the confirm with its snapshot.
+        if (frames.length <= 2) phone.socket.send(answers[frames.length - 1]);
+        else finish(arrived);
+        client += performance.now() - arrived;
+    });
+    const cpu = processor();
+    const started = performance.now();
+    phone.socket.send(request);
+    client += performance.now() - started;
+    const ended = await over;
+    const used = processor() - cpu;
+    phone.socket.removeAllListeners('message');
+    for (const listener of listeners) phone.socket.on('message', listener);
+    const messages = frames.map((frame) => JSON.parse(openEnvelope(frame.toString(), phone.key)));
+    const types = messages.map((message) => message.type).join(' ');
+    if (types !== 'state_sync state_sync sync_confirm' || !messages[2].snapshot) throw new Error(`not a sync in two rounds: ${types}`);
+    phone.apply(messages[2], null);
+    return { raw: ended - started, net: ended - started - client, cpu: used, bytes: frames.reduce((sum, frame) => sum + frame.length, 0) + 2 * answers[0].length };
+}
+
+/* The same with everything where the app has it. */
+async function whole() {
+    const started = performance.now();
+    const end = await phone.sync();
+    if (end.kind !== 'confirmed' || end.rounds !== 2) throw new Error(`ended as ${end.kind} after ${end.rounds} rounds`);
+    return end.at - started;
+}
+
+// What the same traffic costs with no server's work in it: the frames of one sync, echoed by the kernel alone, are far below
+// a millisecond; the socket's own share therefore stays in the figures.
+const runs = [];
+for (let i = 0; i < WARM_UP + SYNCS; i++) {
+    edit();
+    await sleep(2); // the edit's own tail, its transaction's checkpoint included
+    const run = await lean();
+    if (i >= WARM_UP) runs.push(run);
+}
+const app = [];
+for (let i = 0; i < Math.min(30, SYNCS); i++) {
+    edit();
+    app.push(await whole());
+}
+const same = JSON.parse(trivet('export'));
+const lives = (state) => JSON.stringify([...state.lists, ...state.lockedLists].flat().filter((item) => !item.deleted).map((item) => [item.id, item.text]).sort());
+if (lives(same) !== lives(phone.state())) throw new Error('phone and computer disagree');
+
+phone.socket.terminate();
+await sleep(1000);
+const after = memory();
+
+const pick = (key) => runs.map((run) => run[key]);
+const line = (name, values) => console.log(`  ${name.padEnd(46)} median ${ms(median(values)).padStart(9)}   p99 ${ms(at(values, 0.99)).padStart(9)}`);
+console.log(`sync over loopback: ${ITEMS} items, two rounds, ${runs.length} syncs, ${(median(pick('bytes')) / 1024).toFixed(0)} KiB on the wire each`);
+line('sync_request to sync_confirm, raw', pick('raw'));
+line('net of what the client did in between', pick('net'));
+line("server's processor time", pick('cpu'));
+line("with the app's own work inside (JavaScript)", app);
+console.log(`  memory: idle ${idle.VmRSS.toFixed(1)} MB resident (${idle.RssAnon.toFixed(1)} of it its own); after ${edits} syncs ${after.VmRSS.toFixed(1)} MB, at most ${after.VmHWM.toFixed(1)} MB`);
+
+const stopped = new Promise((resolve) => server.on('close', resolve));
+server.kill('SIGTERM');
+await stopped;
