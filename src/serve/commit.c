@@ -4,25 +4,34 @@
  */
 #include "serve/commit.h"
 
+#include "serve/counts.h"
 #include "store/grave.h"
 
 #include <string.h>
-#include <sysexits.h>
 
 /*
  * Whether anything but purged tombstones and factory defaults changed: those are never history (merge §6,
- * L5). Asked of the engine itself, so that there is one opinion of what a change is.
+ * L5). Asked of the engine itself, so that there is one opinion of what a change is: as a merge into which
+ * the computer alone brings something.
  */
-static bool worth_a_line(const trivet_merge_state *before, const trivet_merge_state *after) {
+static bool worth_a_line(const trivet_merge_state *before, const trivet_merge_state *after,
+                         history_line *line) {
     trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
     trivet_merge_result *result = NULL;
+    trivet_merge_counts counts;
     bool changed = true;
 
-    options.large = TRIVET_MERGE_LARGE_PHONE;
-    if (trivet_merge(before, after, before, &options, &result, &err) == 0)
+    options.large = TRIVET_MERGE_LARGE_COMPUTER;
+    if (trivet_merge(before, before, after, &options, &result, &err) == 0) {
         changed = trivet_merge_result_change_count(result) > 0;
+        trivet_merge_result_counts(result, &counts);
+        if (line->counts[0] == '\0')
+            counts_text(&counts, line->counts, sizeof line->counts);
+    }
     trivet_merge_result_free(result);
+    if (line->counts[0] == '\0')
+        strcpy(line->counts, "{}");
     return changed;
 }
 
@@ -39,5 +48,5 @@ int commit_head(store *s, const trivet_merge_state *before, const trivet_merge_s
         return 0;
     if ((code = head_set(s, name, err)) != 0 || (code = grave_update(s, before, after, line->time, err)) != 0)
         return code;
-    return worth_a_line(before, after) ? history_add(s, line, err) : 0;
+    return worth_a_line(before, after, line) ? history_add(s, line, err) : 0;
 }

@@ -12,8 +12,9 @@
 #include "store/snapshot.h"
 
 /*
- * Makes `after` the head. `line` gives time, cause, device, phone and counts; before and after are filled in.
- * No history line is written where the state is the same as before. *name is the new head's.
+ * Makes `after` the head. `line` gives time, cause, device, phone and counts ("": taken from comparing the
+ * two); before and after are filled in. No history line is written where the two differ in nothing but purged
+ * tombstones and factory defaults (merge §6, L5). *name is the new head's.
  */
 int commit_head(store *s, const trivet_merge_state *before, const trivet_merge_state *after,
                 history_line *line, store_name *name, store_error *err);

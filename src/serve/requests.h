@@ -3,28 +3,28 @@
  *
  * A request is a JSON object {"do": NAME, ...}, a response {"ok": true, ...} or {"ok": false, "status": EXIT,
  * "message": TEXT}, with EXIT a sysexits code or 1 ("no" that is no error). A `*` marks that raw bytes travel
- * along (net/control.h). The server runs these on its worker; a command that finds no server opens the store
- * and runs them itself. Requests marked "server" need one and are answered by serve.c.
+ * along (net/control.h): documents, items and long texts never pass through a JSON library, because they may
+ * hold what one refuses, and may be longer than a line. The server runs these on its worker; a command that
+ * finds no server opens the store and runs them itself. Requests marked "server" need one and are answered by
+ * serve.c.
  *
- *     name     request                                            response
- *     state                                                       raw*: the canonical document (merge §1)
- *     add      locked?, slot? (typed), text                       item (object), section, slot (0-based)
- *     edit     id, text                                           the same
- *     done     id, done (bool)                                    the same
- *     rm       id                                                 the same
- *     mv       id, slot? (typed), place?, other?                  the same; place: top bottom before after
- *     pad      slot (typed), text                                 slot, text (as stored)
- *     import   raw* document, replace? (bool)                     counts (merge §9)
- *     pair     name?, host?, port?, replace?                      ip, port, secret, v, device, name, k; web?
- *     devices                                                     devices: [{id, name, created, last_seen,
- * last_sync, revoked, lapses, address, phones: [{name, last_sync}], connected}] revoke   device device, name
- *     status                                                      folder, items, locked_items, devices,
- * last_sync, running, and from a server: pid, uptime, port, addresses, connections, pending sync     device?,
- * wait? (bool)                      server  started: [ids]; with wait: results: [{device, outcome, counts?}]
- *     pending                                                     questions: [{id, device, kind, deadline,
- * ties?|large_change?}] resolve  id?, pick? ties? | use? | cancel?          server  id, outcome
+ *     name     request                                   response
+ *     state                                              raw*: the canonical document (merge §1)
+ *     add      locked?, slot? (typed), text or raw*      raw*: the item; section, slot (0-based), label?,
+ * short edit     id, text or raw*                          the same done     id, done (bool) the same rm id
+ * the same mv       id, slot? (typed), place?, other?         the same; place: top bottom before after pad
+ * slot (typed), text or raw*                raw*: the entry; slot, label? import   raw* document, replace?
+ * (bool)            counts (merge §9), ties (kept as the computer had them) pair     name?, host?, port?,
+ * replace?             ip, port, secret, v, device, name, k devices devices: [{id, name, created, last_seen,
+ * last_sync, revoked, lapses, address, replaces, phones: [{name, last_seen, last_sync}], and from a server:
+ * connected}] revoke   device                                    device, name status folder, name, items,
+ * locked_items, devices, last_sync, and from a server: running, pid, uptime, port, addresses, connections,
+ * pending pending                                            raw*: [{id, device, kind, deadline,
+ * ties|large_change}] sync     device?, wait? (bool)            server   started: [ids]; with wait: results:
+ * [{device, outcome, counts?}] resolve  id?, pick? ties? | use? | cancel? server  id, outcome
  *
- * An `item` response travels as raw* instead of JSON, because texts may hold what a JSON library refuses.
+ * `id` of an item and `device` may be unique prefixes. `short` is enough of an item's id to name it. Times
+ * are ms since 1970, 0 or null for never.
  */
 #ifndef TRIVET_SERVE_REQUESTS_H
 #define TRIVET_SERVE_REQUESTS_H
