@@ -1,0 +1,193 @@
+/* getopt_long does the parsing; the table that it wants, and --help, are made from what the command declares.
+ */
+#include "cli/options.h"
+
+#include "cli/print.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { MAX_OPTIONS = 16, OWN = 3 /* --help, --data, --json */ };
+
+int options_refuse(const char *command, const char *format, ...) {
+    char message[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return print_error(EX_USAGE, "%s; `trivet %s --help` says more", message, command);
+}
+
+bool options_number(const char *command, const char *what, const char *typed, int64_t least, int64_t most,
+                    int64_t *out) {
+    char *end;
+
+    errno = 0;
+    long long value = strtoll(typed, &end, 10);
+    if (errno == 0 && end != typed && *end == '\0' && value >= least && value <= most) {
+        *out = value;
+        return true;
+    }
+    options_refuse(command, "%s: expected a number from %lld to %lld, not \"%.100s\"", what, (long long)least,
+                   (long long)most, typed);
+    return false;
+}
+
+/* ---- help --------------------------------------------------------------------------------------------- */
+
+static void help_line(const char *name, const char *value, const char *help) {
+    char left[64];
+
+    snprintf(left, sizeof left, "--%s%s%s", name, value ? " " : "", value ? value : "");
+    if (strlen(left) > 22)
+        printf("    %s\n    %-22s  %s\n", left, "", help);
+    else
+        printf("    %-22s  %s\n", left, help);
+}
+
+static void help(const cli_usage *u) {
+    const char *line = u->arguments;
+
+    for (bool first = true; first || *line; first = false) {
+        size_t len = strcspn(line, "\n");
+        printf("%s trivet %s%s%.*s\n", first ? "usage:" : "      ", u->command, len ? " " : "", (int)len,
+               line);
+        line += len + (line[len] == '\n');
+    }
+    printf("\n%s\n\nOptions:\n", u->summary);
+    for (const cli_option *o = u->options; o->name; o++)
+        help_line(o->name, o->value, o->help);
+    if (u->flags & CLI_JSON)
+        help_line("json", NULL, "print JSON");
+    if (!(u->flags & CLI_NO_DATA))
+        help_line("data", "DIR", "the data folder (default: $TRIVET_DATA, else ~/.local/share/trivet)");
+    help_line("help", NULL, "print this");
+}
+
+/* ---- the data folder ---------------------------------------------------------------------------------- */
+
+static const char *non_empty(const char *variable) {
+    const char *value = getenv(variable);
+
+    return value && value[0] ? value : NULL;
+}
+
+static int data_folder(const char *typed, cli_common *common) {
+    const char *base, *rest = "";
+    struct passwd *user;
+
+    if (typed) {
+        base = typed;
+    } else if ((base = non_empty("TRIVET_DATA"))) {
+    } else if ((base = non_empty("XDG_DATA_HOME"))) {
+        rest = "/trivet";
+    } else {
+        rest = "/.local/share/trivet";
+        if (!(base = non_empty("HOME")) && (user = getpwuid(getuid())))
+            base = user->pw_dir;
+    }
+    if (!base || !base[0])
+        return print_error(EX_USAGE, "where is the data folder? Say --data DIR, or set TRIVET_DATA");
+    if ((size_t)snprintf(common->data, sizeof common->data, "%s%s", base, rest) >= sizeof common->data)
+        return print_error(EX_USAGE, "the path of the data folder is too long");
+    return -1;
+}
+
+/* ---- parsing ------------------------------------------------------------------------------------------ */
+
+/* Fills getopt's table; `val` is the index of the command's option, or counts on from its end. */
+static size_t long_options(const cli_usage *u, struct option *table) {
+    size_t count = 0, own;
+
+    for (; u->options[count].name; count++)
+        table[count] =
+            (struct option){u->options[count].name, u->options[count].value ? required_argument : no_argument,
+                            NULL, (int)count + 1000};
+    own = count;
+    table[own++] = (struct option){"help", no_argument, NULL, 'h'};
+    if (u->flags & CLI_JSON)
+        table[own++] = (struct option){"json", no_argument, NULL, 'j'};
+    if (!(u->flags & CLI_NO_DATA))
+        table[own++] = (struct option){"data", required_argument, NULL, 'd'};
+    table[own] = (struct option){0};
+    return own;
+}
+
+static int take(const cli_option *o, const char *value) {
+    if (o->flag)
+        *o->flag = true;
+    if (o->string)
+        *o->string = value;
+    return o->each ? o->each(o->ctx, value) : 0;
+}
+
+static int check_count(const cli_usage *u, int argc, char **argv) {
+    size_t count = (size_t)argc;
+
+    if (count < u->min_arguments)
+        return options_refuse(u->command, "%s is missing; usage: trivet %s %.*s",
+                              u->min_arguments - count > 1 ? "more than one argument" : "an argument",
+                              u->command, (int)strcspn(u->arguments, "\n"), u->arguments);
+    if (count > u->max_arguments)
+        return options_refuse(u->command, "\"%.100s\" is one argument too many", argv[u->max_arguments]);
+    return -1;
+}
+
+int options_parse(const cli_usage *u, int *argc, char ***argv, cli_common *common) {
+    struct option table[MAX_OPTIONS + OWN + 1];
+    const char *data = NULL;
+    int c, status;
+
+    *common = (cli_common){.command = u->command};
+    long_options(u, table);
+    opterr = 0;
+    optind = 0; /* forgets an earlier parse, glibc's way */
+    while ((c = getopt_long(*argc, *argv, ":h", table, NULL)) != -1) {
+        if (c == 'h') {
+            help(u);
+            return 0;
+        }
+        if (c == 'j')
+            common->json = true;
+        else if (c == 'd')
+            data = optarg;
+        else if (c == ':')
+            return options_refuse(u->command, "%s wants a value", (*argv)[optind - 1]);
+        else if (c == '?')
+            return optopt >= 1000
+                       ? options_refuse(u->command, "%s takes no value", (*argv)[optind - 1])
+                       : options_refuse(
+                             u->command,
+                             "\"%.100s\" is no option here (a text that starts with - goes after --)",
+                             (*argv)[optind - 1]);
+        else if (take(&u->options[c - 1000], optarg) != 0)
+            return EX_USAGE;
+    }
+    *argc -= optind;
+    *argv += optind;
+    if ((status = check_count(u, *argc, *argv)) >= 0)
+        return status;
+    return u->flags & CLI_NO_DATA ? -1 : data_folder(data, common);
+}
+
+char *options_join(int argc, char **argv) {
+    size_t len = 1, used = 0;
+    char *out;
+
+    for (int i = 0; i < argc; i++)
+        len += strlen(argv[i]) + 1;
+    if (!(out = malloc(len)))
+        return NULL;
+    out[0] = '\0';
+    for (int i = 0; i < argc; i++)
+        used += (size_t)snprintf(out + used, len - used, "%s%s", i ? " " : "", argv[i]);
+    return out;
+}
