@@ -68,7 +68,7 @@ int blob_require(store *s, const store_name *const *names, size_t count, store_e
     for (size_t i = 0; i < count; i++) {
         int rc = names[i] != NULL ? has(s, names[i], err) : 1;
         if (rc == 0)
-            return fail_blob(s, names[i], "was never stored", err);
+            return store_fail(err, STORE_FAILED, "%s: a state is named that was never stored", s->path);
         if (rc < 0)
             return rc;
     }

@@ -120,6 +120,8 @@ int sql_open(store *s, store_error *err) {
             return store_fail_memory(err);
         return sql_fail(s, sqlite3_extended_errcode(s->db), err);
     }
+    if (sqlite3_db_readonly(s->db, "main") == 1) /* SQLite's way out where it may only read */
+        return store_fail_errno(err, EACCES, "write", s->path);
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, BUSY_MS);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

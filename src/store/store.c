@@ -50,7 +50,7 @@
 
 #include <sodium.h>
 
-enum { LOCK_WAIT_MS = 2000 };
+enum { LOCK_WAIT_MS = 2000, CHECKED_BYTES = 16 << 20 };
 
 static const char empty_state[] =
     "{\"lists\":[],\"listsCategories\":[],\"lockedLists\":[],"
@@ -151,6 +151,29 @@ static int look_for_database(store *s, store_error *err) {
     return left ? store_fail_damaged(s, err, "it is missing, though its log trivet.db-wal is there") : 0;
 }
 
+/*
+ * Reads the database's whole structure, though not what the parts of states hold: those are checked against
+ * their names whenever they are read. It takes a millisecond per megabyte or so, hence only where there are
+ * few.
+ */
+static int check_structure(store *s, store_error *err) {
+    struct stat st;
+    if (stat(s->path, &st) != 0 || st.st_size > CHECKED_BYTES)
+        return 0;
+    sqlite3_stmt *q = NULL;
+    int rc = sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &q, NULL);
+    if (rc != SQLITE_OK)
+        return sql_fail(s, rc, err);
+    char text[128] = "";
+    rc = sql_row(s, q, err);
+    if (rc > 0)
+        sql_text_of(q, 0, text, sizeof text);
+    sqlite3_finalize(q);
+    if (rc < 0)
+        return rc;
+    return strcmp(text, "ok") == 0 ? 0 : store_fail_damaged(s, err, text);
+}
+
 static int open_database(store *s, bool create, store_error *err) {
     int found = look_for_database(s, err);
     if (found < 0)
@@ -167,6 +190,8 @@ static int open_database(store *s, bool create, store_error *err) {
     int rc = sql_open(s, err);
     if (rc == 0)
         rc = schema_migrate(s, err);
+    if (rc == 0)
+        rc = check_structure(s, err);
     if (rc == 0) /* a backup may have come back without it */
         rc = sql_exec(s, "PRAGMA journal_mode = WAL", err);
     if (rc == 0)
