@@ -327,12 +327,30 @@ int store_fail_memory(store_error *err) {
     return STORE_FAILED;
 }
 
+/*
+ * The errno behind an I/O error that has meaning to a user, or 0. SQLite's own answer may be an errno of its
+ * cleaning up after the failure, so the log's and the database's file are asked as well: each remembers its
+ * last failure.
+ */
+static int telling_errno(store *s) {
+    int numbers[3] = {sqlite3_system_errno(s->db), 0, 0};
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &numbers[1]);
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_LAST_ERRNO, &numbers[2]);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (is_full(numbers[i]) || is_denied(numbers[i]))
+            return numbers[i];
+    return 0;
+}
+
 int sql_fail(store *s, int rc, store_error *err) {
-    int number = sqlite3_system_errno(s->db);
     bool io = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
-    if ((rc & 0xff) == SQLITE_FULL || (io && is_full(number)))
+    int number = io ? telling_errno(s) : 0;
+    if ((rc & 0xff) == SQLITE_FULL || is_full(number))
         return fail_full(err, s->path);
-    if (io && is_denied(number))
+    if (is_denied(number))
         return store_fail_errno(err, number, "use", s->path);
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
