@@ -56,8 +56,8 @@ LLHTTP_OBJ := $(addprefix $(BUILD)/obj/llhttp/,api.o http.o llhttp.o)
 APP_OBJ    := $(filter-out $(BUILD)/obj/src/main.o,$(call obj,$(SRC)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test tests check check-all bench install clean asan tsan fuzz deps check-deps check-all-deps \
-        bench-deps format lint force
+.PHONY: all help run test tests check check-all bench benches install clean asan tsan sanitized fuzz fuzz-targets \
+        deps check-deps check-all-deps bench-deps format lint force
 
 all: $(BUILD)/trivet $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-proto.a
 
@@ -216,9 +216,20 @@ lint: check-deps
 format:
 	$(Q)clang-format -i $$(find merge proto src tests -name '*.[ch]')
 
+# tests/bench/bench_*.c are programs, tests/bench/*.mjs measure build/trivet from outside.
+BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libtrivet-app.a $(BUILD)/libtrivet-proto.a $(BUILD)/libtrivet-merge.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEP_LIBS)
+
+benches: all $(BENCH_BIN)
+
 bench: bench-deps
-	$(call again) all
-	$(Q)TRIVET=$(BUILD)/trivet BUILD=$(BUILD) tests/bench/run.sh
+	$(call again) benches
+	$(Q)for bench in $(BENCH_BIN); do echo "-- $$bench"; $$bench || exit 1; done
+	$(Q)for bench in $(wildcard tests/bench/*.mjs); do echo "-- $$bench"; TRIVET=$(BUILD)/trivet node $$bench || exit 1; done
 
 # ---- the rest ----------------------------------------------------------------------------------------------
 

@@ -359,8 +359,8 @@ static void on_open(void *owner, websocket *ws) {
     session *s = owner;
     s->ws = ws;
     websocket_set_owner(ws, &SOCKET_EVENTS, s);
-    websocket_set_message_limit(ws, 68u << 20); /* the machine's 50 MiB, sealed */
     trivet_proto_phone_options options = TRIVET_PROTO_PHONE_OPTIONS_INIT;
+    websocket_set_message_limit(ws, options.max_message);
     options.secret = phone_folder_pairing(s->folder)->secret;
     options.device_id = phone_folder_name(s->folder);
     options.last_sync = s->result->since;
