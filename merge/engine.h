@@ -1,0 +1,134 @@
+/*
+ * engine.h - one merge while it runs: what its parts share.
+ *
+ *     join     brings the three forms of each item together: rows
+ *     guard    looks at the rows for a large change (merge §8)
+ *     item     merges one row (merge §2, §3, §5)
+ *     entry    merges one category or scratchpad (merge §3)
+ *     fields   decides one field (merge §3), and unknown ones
+ *     picks    answers a tie, or notes it (merge §7)
+ *     report   what each side will see change (merge §9)
+ *     merge    calls the others in order
+ */
+#ifndef TM_ENGINE_H
+#define TM_ENGINE_H
+
+#include "state.h"
+
+/* The forms of one item; NULL where a side does not hold it. A side without a view holds what it agrees with.
+ */
+typedef struct {
+    const tm_node *a, *p, *c;
+} tm_row;
+
+typedef struct {
+    tm_row *rows; /* malloc'd */
+    size_t count;
+} tm_rows;
+
+struct trivet_merge_result {
+    trivet_merge_status status;
+    trivet_merge_state snapshot; /* its arena holds all that the result made */
+    trivet_merge_tie *ties;
+    size_t tie_count, tie_room;
+    trivet_merge_change *changes;
+    size_t change_count, change_room;
+    trivet_merge_counts counts;
+    trivet_merge_large_change large;
+};
+
+typedef struct {
+    const trivet_merge_state *a, *p, *c; /* a may be NULL */
+    const trivet_merge_options *options;
+    trivet_merge_error *err;
+    trivet_merge_result *result;
+    tm_arena *arena; /* the result's */
+    tm_rows rows[TM_ITEM_SECTIONS];
+    trivet_merge_large large; /* the answer, once the guard has asked; else ASK */
+    /* picks, in order; which of them have met their tie */
+    const trivet_merge_pick **picks;
+    bool *picked;
+    /* unknown fields of the object that is being merged */
+    tm_field *fields;
+    size_t field_count, field_room;
+} tm_merge;
+
+/* ---- join.c -------------------------------------------------------------------------------------------- */
+
+/* Each may be NULL: no items there. 0 or ENOMEM. */
+int tm_join(const trivet_merge_state *a, const trivet_merge_state *p, const trivet_merge_state *c,
+            trivet_merge_section section, tm_rows *out);
+
+/* ---- guard.c ------------------------------------------------------------------------------------------- */
+
+/* Sets `*asked` where there is a large change, and the result's counts of it. */
+int tm_guard(tm_merge *m, bool *asked);
+
+/* ---- fields.c ------------------------------------------------------------------------------------------ */
+
+/* The item or entry whose fields are being merged. */
+typedef struct {
+    trivet_merge_section section;
+    size_t slot; /* M's, provisional */
+    tm_slice id; /* data NULL: an entry */
+    bool has_a;
+    int64_t p_time, c_time; /* updatedAt, the phone's clock put right */
+    bool silent;            /* ties take P's value and are not reported */
+    bool tied, recent;      /* out: a field tied; one went by most-recent-wins */
+} tm_subject;
+
+typedef enum {
+    TM_TAKE_A,
+    TM_TAKE_P,
+    TM_TAKE_C,
+    TM_TAKE_SAME, /* P's and C's, which are equal */
+    TM_TAKE_TIE
+} tm_take;
+
+/* The table of merge §3; `recent` may be NULL. */
+tm_take tm_decide(const tm_subject *s, bool p_is_a, bool c_is_a, bool p_is_c, bool *recent);
+
+/* The phone's updatedAt, its clock put right where it dated the item or entry since the ancestor (merge §3).
+ */
+int64_t tm_phone_time(const tm_merge *m, int64_t p_time, const int64_t *a_time);
+
+int tm_merge_rest(tm_merge *m, tm_subject *s, const tm_rest *a, const tm_rest *p, const tm_rest *c,
+                  const tm_rest **out);
+
+/* ---- item.c, entry.c, unknown.c ------------------------------------------------------------------------ */
+
+int tm_merge_item(tm_merge *m, trivet_merge_section section, const tm_row *row);
+int tm_merge_entries(tm_merge *m, trivet_merge_section section);
+/* Unknown top-level keys. */
+int tm_merge_unknown(tm_merge *m);
+
+/* Into M. */
+int tm_add_item(tm_merge *m, trivet_merge_section section, const tm_node *node);
+
+/* ---- picks.c ------------------------------------------------------------------------------------------- */
+
+int tm_picks_init(tm_merge *m);
+
+/* Answers a tie by its pick, or notes it and answers P. The values are JSON. */
+int tm_tie(tm_merge *m, tm_subject *s, tm_slice field, tm_slice p_value, tm_slice c_value, tm_take *take);
+
+/* EPICK where a pick has met no tie. */
+int tm_picks_finish(tm_merge *m);
+
+/* A slice as a JSON string in the arena; null for one without data. Data NULL on return: out of memory. */
+tm_slice tm_quoted(tm_merge *m, tm_slice slice);
+
+/* ---- report.c ------------------------------------------------------------------------------------------ */
+
+/* `node` is M's, NULL where it has none; `s` (NULL: nothing to say) tells how it came about. */
+int tm_report_item(tm_merge *m, trivet_merge_section section, const tm_row *row, const tm_node *node,
+                   const tm_subject *s);
+/* `p` and `c` are NULL for a side without a view. */
+int tm_report_entry(tm_merge *m, const tm_entry *p, const tm_entry *c, const tm_entry *merged,
+                    const tm_subject *s);
+/* Puts ties and changes in order. */
+int tm_report_finish(tm_merge *m);
+
+int tm_out_of_memory(tm_merge *m);
+
+#endif

@@ -1,0 +1,637 @@
+/*
+ * json.c - the reader.
+ *
+ * Plain bytes of a string are skipped many at a time (scan.h). An escape keeps its place as long as it stands
+ * as JSON.stringify would write it; only a string that holds another one is copied.
+ */
+#include "json.h"
+
+#include <stdlib.h>
+
+#include "number.h"
+#include "scan.h"
+#include "sort.h"
+
+void tm_reader_init(tm_reader *r, const char *json, size_t len, trivet_merge_side side, tm_arena *arena,
+                    trivet_merge_error *err) {
+    r->at = json;
+    r->end = json + len;
+    r->arena = arena;
+    r->err = err;
+    r->side = side;
+    r->depth = r->steps = 0;
+    r->fields = NULL;
+    r->field_count = r->field_room = 0;
+}
+
+void tm_reader_release(tm_reader *r) {
+    free(r->fields);
+    r->fields = NULL;
+}
+
+/* ---- errors -------------------------------------------------------------------------------------------- */
+
+static void append(char *out, size_t room, size_t *len, const char *data, size_t data_len) {
+    size_t left = room - 1 - *len;
+    if (data_len > left) {
+        data_len = left;
+        while (data_len > 0 && ((unsigned char)data[data_len] & 0xc0) == 0x80)
+            data_len--; /* not half a character */
+    }
+    memcpy(out + *len, data, data_len);
+    *len += data_len;
+    out[*len] = '\0';
+}
+
+static bool is_name(tm_slice key) {
+    for (size_t i = 0; i < key.len; i++) {
+        char c = key.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+              (i > 0 && c >= '0' && c <= '9')))
+            return false;
+    }
+    return key.len > 0;
+}
+
+static void append_step(char *out, size_t room, size_t *len, const tm_step *step) {
+    if (!step->key.data) {
+        char digits[TM_NUMBER_MAX];
+        append(out, room, len, "[", 1);
+        append(out, room, len, digits, (size_t)(tm_integer_write(digits, step->index) - digits));
+        append(out, room, len, "]", 1);
+    } else if (is_name(step->key)) {
+        if (*len > 0)
+            append(out, room, len, ".", 1);
+        append(out, room, len, step->key.data, step->key.len);
+    } else {
+        append(out, room, len, "[\"", 2);
+        append(out, room, len, step->key.data, step->key.len);
+        append(out, room, len, "\"]", 2);
+    }
+}
+
+int tm_error_set(trivet_merge_error *err, int code, trivet_merge_side side, const tm_step *path, size_t steps,
+                 const char *reason) {
+    if (!err || err->code != 0)
+        return code;
+    size_t len = 0;
+    err->code = code;
+    err->side = side;
+    err->path[0] = '\0';
+    for (size_t i = 0; i < steps; i++)
+        append_step(err->path, sizeof err->path, &len, &path[i]);
+    len = 0;
+    append(err->reason, sizeof err->reason, &len, reason, strlen(reason));
+    return code;
+}
+
+int tm_fail(tm_reader *r, const char *reason) {
+    return tm_error_set(r->err, TRIVET_MERGE_EINPUT, r->side, r->path, r->steps, reason);
+}
+
+int tm_fail_at(tm_reader *r, tm_slice key, const char *reason) {
+    tm_push_key(r, key);
+    return tm_fail(r, reason);
+}
+
+int tm_fail_memory(tm_reader *r) {
+    return tm_error_set(r->err, TRIVET_MERGE_ENOMEM, r->side, NULL, 0, "out of memory");
+}
+
+/* What stands where something else was expected; a document that ends early says so. */
+static int fail_expected(tm_reader *r, const char *expected) {
+    return tm_fail(r, r->at >= r->end ? "unexpected end" : expected);
+}
+
+/* ---- containers ---------------------------------------------------------------------------------------- */
+
+int tm_enter(tm_reader *r, char open, const char *expected) {
+    if (tm_peek(r) != open)
+        return fail_expected(r, expected);
+    if (r->depth == TRIVET_MERGE_MAX_DEPTH)
+        return tm_fail(r, "nested deeper than 64");
+    r->depth++;
+    r->at++;
+    return 0;
+}
+
+void tm_leave(tm_reader *r) {
+    r->depth--;
+}
+
+int tm_more(tm_reader *r, char close, bool *first, bool *more) {
+    char c = tm_peek(r);
+    if (c == close) {
+        r->at++;
+        *more = false;
+        return 0;
+    }
+    if (!*first) {
+        if (c != ',')
+            return fail_expected(r, close == ']' ? "expected , or ]" : "expected , or }");
+        r->at++;
+        tm_space(r);
+    }
+    *first = false;
+    *more = true;
+    return 0;
+}
+
+int tm_key(tm_reader *r, tm_slice *key) {
+    if (tm_peek(r) != '"')
+        return fail_expected(r, "expected a key");
+    int rc = tm_string(r, key);
+    if (rc != 0)
+        return rc;
+    if (tm_peek(r) != ':')
+        return fail_expected(r, "expected :");
+    r->at++;
+    tm_space(r);
+    return 0;
+}
+
+int tm_finish(tm_reader *r) {
+    tm_space(r);
+    return r->at == r->end ? 0 : tm_fail(r, "expected the end of the document");
+}
+
+/* ---- strings ------------------------------------------------------------------------------------------- */
+
+/* The length of the UTF-8 sequence at `p`, 0 where it is none: overlong, a surrogate, above U+10FFFF, cut. */
+static size_t utf8_length(const char *at, const char *end) {
+    const unsigned char *p = (const unsigned char *)at;
+    size_t left = (size_t)(end - at);
+    unsigned char c = p[0];
+    if (c < 0xc2 || c > 0xf4)
+        return 0;
+    if (c < 0xe0)
+        return left >= 2 && (p[1] & 0xc0) == 0x80 ? 2 : 0;
+    if (left < 3 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80)
+        return 0;
+    if (c < 0xf0) {
+        if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f))
+            return 0;
+        return 3;
+    }
+    if (left < 4 || (p[3] & 0xc0) != 0x80 || (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return 4;
+}
+
+static int hex_value(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The four digits after \u, or -1. */
+static int hex4(const char *p, const char *end) {
+    int value = 0;
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_value(p[i]);
+        if (digit < 0)
+            return -1;
+        value = value << 4 | digit;
+    }
+    return value;
+}
+
+static bool is_high(int unit) {
+    return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low(int unit) {
+    return unit >= 0xdc00 && unit < 0xe000;
+}
+
+/* The unit of the \u escape at `p`, or -1 where there is none. */
+static int escaped_unit(const char *p, const char *end) {
+    return end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2, end) : -1;
+}
+
+/* \b and its like for a control character, 0 for the others */
+static char short_escape(int unit) {
+    switch (unit) {
+    case '\b':
+        return 'b';
+    case '\t':
+        return 't';
+    case '\n':
+        return 'n';
+    case '\f':
+        return 'f';
+    case '\r':
+        return 'r';
+    default:
+        return 0;
+    }
+}
+
+/* Whether the \u escape at `p` is what JSON.stringify writes: a control character or a lone surrogate. */
+static bool is_canonical_unit(const char *p, const char *end, int unit) {
+    if (unit >= 0x20 && !is_high(unit) && !is_low(unit))
+        return false;
+    if (short_escape(unit) || (is_high(unit) && is_low(escaped_unit(p + 6, end))))
+        return false;
+    for (int i = 2; i < 6; i++)
+        if (p[i] >= 'A' && p[i] <= 'F')
+            return false;
+    return true;
+}
+
+/* The escape at `*p`, stepped over; `canonical` is cleared where it is to be written otherwise. */
+static int check_escape(tm_reader *r, const char **p, bool *canonical) {
+    const char *s = *p;
+    if (r->end - s < 2) {
+        r->at = r->end;
+        return tm_fail(r, "unexpected end");
+    }
+    switch (s[1]) {
+    case '"':
+    case '\\':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        *p = s + 2;
+        return 0;
+    case '/':
+        *canonical = false;
+        *p = s + 2;
+        return 0;
+    case 'u':
+        break;
+    default:
+        return tm_fail(r, "invalid escape");
+    }
+    int unit = escaped_unit(s, r->end);
+    if (unit < 0)
+        return tm_fail(r, "invalid escape");
+    if (is_high(unit) && is_low(escaped_unit(s + 6, r->end))) {
+        *canonical = false;
+        *p = s + 12;
+        return 0;
+    }
+    if (!is_canonical_unit(s, r->end, unit))
+        *canonical = false;
+    *p = s + 6;
+    return 0;
+}
+
+static char *put_utf8(char *out, int point) {
+    if (point < 0x80) {
+        *out++ = (char)point;
+    } else if (point < 0x800) {
+        *out++ = (char)(0xc0 | point >> 6);
+        *out++ = (char)(0x80 | (point & 0x3f));
+    } else if (point < 0x10000) {
+        *out++ = (char)(0xe0 | point >> 12);
+        *out++ = (char)(0x80 | (point >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (point & 0x3f));
+    } else {
+        *out++ = (char)(0xf0 | point >> 18);
+        *out++ = (char)(0x80 | (point >> 12 & 0x3f));
+        *out++ = (char)(0x80 | (point >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (point & 0x3f));
+    }
+    return out;
+}
+
+/* One code unit that was escaped, as JSON.stringify writes it; never longer than the escape was. */
+static char *put_unit(char *out, int unit) {
+    static const char hex[] = "0123456789abcdef";
+    if (unit == '"' || unit == '\\' || short_escape(unit)) {
+        *out++ = '\\';
+        *out++ = short_escape(unit) ? short_escape(unit) : (char)unit;
+        return out;
+    }
+    if (unit >= 0x20 && !is_high(unit) && !is_low(unit))
+        return put_utf8(out, unit);
+    *out++ = '\\';
+    *out++ = 'u';
+    for (int shift = 12; shift >= 0; shift -= 4)
+        *out++ = hex[unit >> shift & 15];
+    return out;
+}
+
+/* A checked string's inside, canonically. Never longer than it was. */
+static char *canonicalize(char *out, const char *p, const char *end) {
+    while (p < end) {
+        if (*p != '\\') {
+            *out++ = *p++;
+        } else if (p[1] == '/') {
+            *out++ = '/';
+            p += 2;
+        } else if (p[1] != 'u') {
+            *out++ = *p++;
+            *out++ = *p++;
+        } else {
+            int unit = escaped_unit(p, end), next = is_high(unit) ? escaped_unit(p + 6, end) : -1;
+            if (is_low(next)) {
+                out = put_utf8(out, 0x10000 + ((unit - 0xd800) << 10) + (next - 0xdc00));
+                p += 12;
+            } else {
+                out = put_unit(out, unit);
+                p += 6;
+            }
+        }
+    }
+    return out;
+}
+
+int tm_string(tm_reader *r, tm_slice *out) {
+    if (tm_peek(r) != '"')
+        return fail_expected(r, "expected a string");
+    const char *start = r->at + 1, *p = start, *end = r->end;
+    bool canonical = true;
+    for (;;) {
+        p = tm_scan_plain(p, end);
+        if (p == end) {
+            r->at = end;
+            return tm_fail(r, "unexpected end");
+        }
+        unsigned char c = (unsigned char)*p;
+        if (c == '"')
+            break;
+        if (c == '\\') {
+            int rc = check_escape(r, &p, &canonical);
+            if (rc != 0)
+                return rc;
+        } else if (c < 0x20) {
+            return tm_fail(r, "control character in a string");
+        } else {
+            do {
+                size_t len = utf8_length(p, end);
+                if (len == 0)
+                    return tm_fail(r, "not UTF-8");
+                p += len;
+            } while (p < end && (unsigned char)*p >= 0x80);
+        }
+    }
+    r->at = p + 1;
+    *out = (tm_slice){start, (size_t)(p - start)};
+    if (canonical)
+        return 0;
+    char *bytes = tm_alloc_bytes(r->arena, out->len);
+    if (!bytes)
+        return tm_fail_memory(r);
+    *out = (tm_slice){bytes, (size_t)(canonicalize(bytes, start, p) - bytes)};
+    tm_trim_bytes(r->arena, bytes, out->len);
+    return 0;
+}
+
+/* ---- other scalars ------------------------------------------------------------------------------------- */
+
+static bool literal(tm_reader *r, const char *word, size_t len) {
+    if ((size_t)(r->end - r->at) < len || memcmp(r->at, word, len) != 0)
+        return false;
+    r->at += len;
+    return true;
+}
+
+bool tm_null(tm_reader *r) {
+    tm_space(r);
+    return literal(r, "null", 4);
+}
+
+int tm_bool(tm_reader *r, bool *out) {
+    tm_space(r);
+    *out = literal(r, "true", 4);
+    if (*out || literal(r, "false", 5))
+        return 0;
+    return fail_expected(r, "expected true or false");
+}
+
+static bool ends_number(char c) {
+    return c == ',' || c == '}' || c == ']';
+}
+
+/* A plain integer of at most 15 digits that ends at a delimiter, which nearly every number is. */
+static bool short_integer(tm_reader *r, int64_t *out) {
+    const char *p = r->at, *limit = r->end - p > 16 ? p + 16 : r->end;
+    int64_t value = 0;
+    while (p < limit && *p >= '0' && *p <= '9')
+        value = value * 10 + (*p++ - '0');
+    if (p == r->at || p == limit || !ends_number(*p) || (*r->at == '0' && p - r->at > 1))
+        return false;
+    r->at = p;
+    *out = value;
+    return true;
+}
+
+int tm_finite(tm_reader *r, double *out) {
+    static const char expected[] = "expected a finite number";
+    int64_t integer;
+    tm_space(r);
+    if (short_integer(r, &integer)) {
+        *out = (double)integer;
+        return 0;
+    }
+    const char *end = tm_number_scan(r->at, r->end);
+    if (!end)
+        return fail_expected(r, expected);
+    *out = tm_number_read(r->at, end);
+    if (*out - *out != 0) /* infinite */
+        return tm_fail(r, expected);
+    r->at = end;
+    return 0;
+}
+
+int tm_time(tm_reader *r, int64_t *out) {
+    static const char expected[] = "expected an integer from 0 to 9007199254740991";
+    tm_space(r);
+    if (short_integer(r, out))
+        return 0;
+    const char *end = tm_number_scan(r->at, r->end);
+    if (!end)
+        return fail_expected(r, expected);
+    double value = tm_number_read(r->at, end);
+    if (!(value >= 0 && value <= (double)TM_TIME_MAX) || (double)(int64_t)value != value)
+        return tm_fail(r, expected);
+    *out = (int64_t)value;
+    r->at = end;
+    return 0;
+}
+
+/* ---- any value ----------------------------------------------------------------------------------------- */
+
+static int skip_value(tm_reader *r);
+
+static int skip_object(tm_reader *r) {
+    size_t base = r->field_count;
+    bool first = true, more;
+    int rc = tm_enter(r, '{', "");
+    if (rc != 0)
+        return rc;
+    for (;;) {
+        tm_slice key;
+        if ((rc = tm_more(r, '}', &first, &more)) != 0)
+            return rc;
+        if (!more)
+            break;
+        if ((rc = tm_key(r, &key)) != 0)
+            return rc;
+        tm_push_key(r, key);
+        if ((rc = skip_value(r)) != 0 || (rc = tm_push_field(r, key, (tm_slice){NULL, 0})) != 0)
+            return rc;
+        tm_pop(r);
+    }
+    tm_leave(r);
+    if ((rc = tm_sort_fields(r, base)) != 0)
+        return rc;
+    r->field_count = base;
+    return 0;
+}
+
+static int skip_array(tm_reader *r) {
+    bool first = true, more;
+    int rc = tm_enter(r, '[', "");
+    if (rc != 0)
+        return rc;
+    for (tm_push_index(r);; tm_next_index(r)) {
+        if ((rc = tm_more(r, ']', &first, &more)) != 0)
+            return rc;
+        if (!more)
+            break;
+        if ((rc = skip_value(r)) != 0)
+            return rc;
+    }
+    tm_pop(r);
+    tm_leave(r);
+    return 0;
+}
+
+/* Recursion is bounded by TRIVET_MERGE_MAX_DEPTH. */
+static int skip_value(tm_reader *r) {
+    tm_slice ignored;
+    switch (tm_peek(r)) {
+    case '{':
+        return skip_object(r);
+    case '[':
+        return skip_array(r);
+    case '"':
+        return tm_string(r, &ignored);
+    case 't':
+        return literal(r, "true", 4) ? 0 : fail_expected(r, "expected a value");
+    case 'f':
+        return literal(r, "false", 5) ? 0 : fail_expected(r, "expected a value");
+    case 'n':
+        return literal(r, "null", 4) ? 0 : fail_expected(r, "expected a value");
+    default:
+        break;
+    }
+    const char *end = tm_number_scan(r->at, r->end);
+    if (!end)
+        return fail_expected(r, "expected a value");
+    r->at = end;
+    return 0;
+}
+
+static bool is_space(char c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* The end of the string that starts at `p` in checked JSON. */
+static const char *string_end(const char *p) {
+    for (p++; *p != '"'; p++)
+        p += *p == '\\';
+    return p + 1;
+}
+
+static bool has_space(const char *p, const char *end) {
+    while (p < end) {
+        if (is_space(*p))
+            return true;
+        p = *p == '"' ? string_end(p) : p + 1;
+    }
+    return false;
+}
+
+static int compact(tm_reader *r, const char *p, const char *end, tm_slice *out) {
+    char *bytes = tm_alloc_bytes(r->arena, (size_t)(end - p)), *to = bytes;
+    if (!bytes)
+        return tm_fail_memory(r);
+    while (p < end) {
+        if (*p == '"') {
+            const char *next = string_end(p);
+            memcpy(to, p, (size_t)(next - p));
+            to += next - p;
+            p = next;
+        } else if (is_space(*p)) {
+            p++;
+        } else {
+            *to++ = *p++;
+        }
+    }
+    *out = (tm_slice){bytes, (size_t)(to - bytes)};
+    tm_trim_bytes(r->arena, bytes, out->len);
+    return 0;
+}
+
+int tm_value(tm_reader *r, tm_slice *out) {
+    tm_space(r);
+    const char *start = r->at;
+    int rc = skip_value(r);
+    if (rc != 0)
+        return rc;
+    if ((*start == '{' || *start == '[') && has_space(start, r->at))
+        return compact(r, start, r->at, out);
+    *out = (tm_slice){start, (size_t)(r->at - start)};
+    return 0;
+}
+
+/* ---- members ------------------------------------------------------------------------------------------- */
+
+int tm_push_field(tm_reader *r, tm_slice key, tm_slice value) {
+    if (r->field_count == r->field_room) {
+        size_t room = r->field_room ? r->field_room * 2 : 16;
+        tm_field *fields =
+            room > SIZE_MAX / 2 / sizeof *fields ? NULL : realloc(r->fields, room * sizeof *fields);
+        if (!fields)
+            return tm_fail_memory(r);
+        r->fields = fields;
+        r->field_room = room;
+    }
+    r->fields[r->field_count++] = (tm_field){key, value};
+    return 0;
+}
+
+/* Heap sort: in place and never worse than n log n, whoever chose the keys. */
+static void sift_field(tm_field *fields, size_t at, size_t count) {
+    tm_field field = fields[at];
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && tm_slice_compare(fields[child].key, fields[child + 1].key) < 0)
+            child++;
+        if (tm_slice_compare(field.key, fields[child].key) >= 0)
+            break;
+        fields[at] = fields[child];
+    }
+    fields[at] = field;
+}
+
+int tm_sort_fields(tm_reader *r, size_t base) {
+    tm_field *fields = r->fields ? r->fields + base : NULL;
+    size_t count = r->field_count - base;
+    bool sorted = true;
+    for (size_t i = 1; i < count && sorted; i++)
+        sorted = tm_slice_compare(fields[i - 1].key, fields[i].key) < 0;
+    if (sorted)
+        return 0;
+    for (size_t i = count / 2; i-- > 0;)
+        sift_field(fields, i, count);
+    for (size_t last = count; last-- > 1;) {
+        tm_field greatest = fields[0];
+        fields[0] = fields[last];
+        fields[last] = greatest;
+        sift_field(fields, 0, last);
+    }
+    for (size_t i = 1; i < count; i++)
+        if (tm_slice_equal(fields[i - 1].key, fields[i].key))
+            return tm_fail_at(r, fields[i].key, "repeated key");
+    return 0;
+}
