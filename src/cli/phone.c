@@ -1,0 +1,211 @@
+/*
+ * `trivet phone`: a phone in a folder, for tests and for other computers. The first argument after --state is
+ * a command of its own; those that read and edit are in phone_verbs.c.
+ */
+#include "cli/commands.h"
+
+#include "cli/input.h"
+#include "cli/options.h"
+#include "cli/phone_verbs.h"
+#include "cli/print.h"
+#include "phone/folder.h"
+#include "phone/session.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* ---- init ---- */
+
+/* `from`: a file's name, - for standard input, or the JSON itself. 0, or the exit status after telling. */
+static int read_code(const char *from, char **text, size_t *len) {
+    if (from[0] != '{')
+        return input_read(from, text, len);
+    *len = strlen(from);
+    *text = strdup(from);
+    return *text != NULL ? 0 : print_error(EX_OSERR, "out of memory");
+}
+
+static int init_with(const char *folder, const char *from, const char *name) {
+    trivet_proto_pairing pairing;
+    trivet_proto_error bad = {"", ""};
+    edit_error err = EDIT_ERROR_INIT;
+    size_t len = 0;
+    char *text = NULL;
+    int status = read_code(from, &text, &len);
+    if (status != 0)
+        return status;
+    int code = trivet_proto_pairing_decode(text, len, &pairing, &bad);
+    sodium_memzero(text, len);
+    free(text);
+    if (code != 0)
+        status = print_error(
+            EX_DATAERR, "that is no pairing code (%s%s%s); `trivet pair --json` on the computer makes one",
+            bad.path, bad.path[0] == '\0' ? "" : ": ", bad.reason);
+    else if (pairing.secret[0] == '\0')
+        status = print_error(
+            EX_DATAERR, "this code is for a browser and has no secret; make one with `trivet pair --json`");
+    else if (phone_folder_init(folder, &pairing, name, &err) != 0)
+        status = print_error(err.status, "%s", err.message);
+    else {
+        printf("%s is paired with %s:%u; sync with: trivet phone --state %s sync\n", folder, pairing.ip,
+               (unsigned)pairing.port, folder);
+        status = print_finish();
+    }
+    sodium_memzero(&pairing, sizeof pairing);
+    return status;
+}
+
+static int verb_init(const char *folder, int argc, char **argv) {
+    const char *from = NULL, *name = NULL;
+    const cli_option options[] = {
+        {"pairing", "FILE|JSON|-", "what `trivet pair --json` printed", .string = &from},
+        {"name", "NAME", "what the computer calls this phone (default: the machine's name)", .string = &name},
+        CLI_OPTIONS_END};
+    const cli_usage usage = {"phone init",
+                             "--pairing FILE|JSON|- [--name NAME]",
+                             "Makes a phone, or pairs the one that is there anew: it keeps its lists.",
+                             options,
+                             CLI_NO_DATA,
+                             0,
+                             0};
+    cli_common common;
+    int status = options_parse(&usage, &argc, &argv, &common);
+    if (status >= 0)
+        return status;
+    if (from == NULL)
+        return options_refuse("phone init", "--pairing is missing");
+    return init_with(folder, from, name);
+}
+
+/* ---- sync ---- */
+
+static void print_count(size_t count, const char *what, const char **before) {
+    if (count == 0)
+        return;
+    printf("%s%zu %s", *before, count, what);
+    *before = ", ";
+}
+
+static void print_synced(const phone_session_result *r) {
+    const trivet_merge_counts *n = &r->counts;
+    const char *before = "synced; changed here: ";
+    print_count(n->added_from_computer, "added", &before);
+    print_count(n->edited_field + n->edited_lww, "edited", &before);
+    print_count(n->moved, "moved", &before);
+    print_count(n->tombstoned + n->removed, "deleted", &before);
+    print_count(n->restored, "restored", &before);
+    puts(before[0] == ',' ? "" : "synced; nothing changed here");
+    if (r->remerged)
+        print_note("what was edited here meanwhile goes to the computer with the next sync");
+}
+
+static void print_synced_json(const phone_session_result *r) {
+    const trivet_merge_counts *n = &r->counts;
+    printf("{\"since\":%lld,\"added\":%zu,\"edited\":%zu,\"moved\":%zu,\"deleted\":%zu,\"restored\":%zu,"
+           "\"remerged\":%s}\n",
+           (long long)r->since, n->added_from_computer, n->edited_field + n->edited_lww, n->moved,
+           n->tombstoned + n->removed, n->restored, r->remerged ? "true" : "false");
+}
+
+static int verb_sync(const char *folder, int argc, char **argv) {
+    const char *typed = NULL;
+    const cli_option options[] = {
+        {"timeout", "SECONDS", "how long all of it may take (default: 300)", .string = &typed},
+        CLI_OPTIONS_END};
+    const cli_usage usage = {
+        "phone sync",
+        "[--timeout SECONDS]",
+        "Syncs with the computer that the phone is paired with. The exit status is 0 after a sync, 1 where "
+        "the\ncomputer gave it up, 69 where it cannot be reached, 76 where it breaks the protocol, 77 where "
+        "it does\nnot accept the pairing.",
+        options,
+        CLI_JSON | CLI_NO_DATA,
+        0,
+        0};
+    cli_common common;
+    int status = options_parse(&usage, &argc, &argv, &common);
+    if (status >= 0)
+        return status;
+    int64_t seconds = 300;
+    if (typed != NULL && !options_number("phone sync", "--timeout", typed, 1, 86400, &seconds))
+        return EX_USAGE;
+    phone_session_options session = PHONE_SESSION_OPTIONS_INIT;
+    session.timeout = (uint64_t)seconds * 1000;
+    phone_folder *f = NULL;
+    phone_session_result result;
+    edit_error err = EDIT_ERROR_INIT;
+    if (phone_folder_open(folder, &f, &err) != 0 || phone_session_run(f, &session, &result, &err) != 0)
+        status = print_error(err.status, "%s", err.message);
+    else {
+        if (common.json)
+            print_synced_json(&result);
+        else
+            print_synced(&result);
+        status = print_finish();
+    }
+    phone_folder_close(f);
+    return status;
+}
+
+/* ---- which of them ---- */
+
+static const struct {
+    const char *name;
+    int (*run)(const char *folder, int argc, char **argv);
+    const char *help;
+} VERBS[] = {
+    {"init", verb_init, "makes a phone from a pairing code, or pairs it anew"},
+    {"add", phone_add, "adds an item"},
+    {"edit", phone_edit, "gives an item another text"},
+    {"done", phone_done, "ticks an item off"},
+    {"undone", phone_done, "takes the tick away"},
+    {"rm", phone_rm, "deletes an item"},
+    {"mv", phone_mv, "moves an item"},
+    {"pad", phone_pad, "prints or writes a scratchpad"},
+    {"list", phone_list, "prints the lists"},
+    {"sync", verb_sync, "syncs with the computer"},
+    {"export", phone_export, "prints the whole state as JSON"},
+};
+
+enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
+
+static int help(void) {
+    puts("usage: trivet phone --state DIR COMMAND ...\n\nA phone in a folder: its own lists, the same "
+         "protocol as the "
+         "app.\n");
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        printf("    %-8s %s\n", VERBS[i].name, VERBS[i].help);
+    puts("\n`trivet phone COMMAND --help` says more about one of them.");
+    return print_finish();
+}
+
+int cli_phone(int argc, char **argv) {
+    const char *folder = NULL;
+    int at = 1;
+    for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
+        if (strcmp(argv[at], "--help") == 0)
+            return help();
+        if (strncmp(argv[at], "--state=", 8) == 0)
+            folder = argv[at] + 8;
+        else if (strcmp(argv[at], "--state") == 0 && at + 1 < argc)
+            folder = argv[++at];
+        else
+            return options_refuse("phone", "\"%.100s\" %s", argv[at],
+                                  strcmp(argv[at], "--state") == 0 ? "wants a folder" : "is no option here");
+    }
+    if (at == argc)
+        return options_refuse("phone", "which command? Say: trivet phone --state DIR COMMAND");
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(argv[at], VERBS[i].name) != 0)
+            continue;
+        bool asks = at + 1 < argc && strcmp(argv[at + 1], "--help") == 0;
+        if (!asks && (folder == NULL || folder[0] == '\0'))
+            return options_refuse("phone", "whose? Say the phone's folder: trivet phone --state DIR %s",
+                                  argv[at]);
+        return VERBS[i].run(folder, argc - at, argv + at);
+    }
+    return options_refuse("phone", "\"%.100s\" is no command of a phone", argv[at]);
+}
