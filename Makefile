@@ -106,10 +106,11 @@ $(BUILD)/tests/test_proto%: $(BUILD)/obj/tests/test_proto%.o $(BUILD)/libtrivet-
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEP_LIBS) -lcmocka
 
+# cmocka calls its own print_error, not the program's.
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtrivet-app.a $(BUILD)/libtrivet-proto.a $(BUILD)/libtrivet-merge.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEP_LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--exclude-libs,libtrivet-app.a -o $@ $^ $(DEP_LIBS) -lcmocka
 
 # A fuzz target's name says what it feeds: tests/fuzz/fuzz_*.c, built by `make fuzz` alone, with clang.
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -267,7 +267,9 @@ static void a_damaged_state_is_told(void **unused) {
             fail_msg("accepted: %s", BAD[i]);
         assert_int_equal(err.status, EX_DATAERR);
     }
-    put_file("phone.json", " {\n \"since\" : 12 ,\r\n\t\"state\": { } }\n \n", 40); /* an editor's, or jq's */
+    static const char SPACED[] =
+        " {\n \"since\" : 12 ,\r\n\t\"state\": { } }\n \n"; /* an editor's, or jq's */
+    put_file("phone.json", SPACED, sizeof SPACED - 1);
     assert_int_equal(items(&since, &err), 0);
     assert_int_equal(since, 12);
     put_file("phone.json", "{\"since\":1,\"state\":{\0}}", 23);

@@ -208,7 +208,10 @@ static void try_next(client *c) {
     int error;
 
     if (!address) {
-        fail(c, "%s", c->reason[0] ? c->reason : "no address");
+        if (c->reason[0])
+            finish(c);
+        else
+            fail(c, "no address");
         return;
     }
     c->next = address->ai_next;

@@ -395,6 +395,7 @@ static void run_loop(session *s, const phone_session_options *options) {
     if (code != 0)
         fail(s, EX_UNAVAILABLE, "cannot reach the computer at %s: %s", s->peer, uv_strerror(code));
     uv_run(&s->loop, UV_RUN_DEFAULT);
+    fail_closed(s, 1006); /* unless something was decided */
     uv_close((uv_handle_t *)&s->timer, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);
