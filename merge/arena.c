@@ -44,7 +44,9 @@ static int grow(tm_arena *arena, size_t size) {
 
 void *tm_alloc(tm_arena *arena, size_t size) {
     size_t skip = (size_t)(-(uintptr_t)arena->at & (ALIGN - 1));
-    if ((size_t)(arena->end - arena->at) < skip || (size_t)(arena->end - arena->at) - skip < size) {
+    /* an empty arena has no address to give, not even for nothing */
+    if (!arena->at || (size_t)(arena->end - arena->at) < skip ||
+        (size_t)(arena->end - arena->at) - skip < size) {
         if (grow(arena, size) != 0)
             return NULL;
         skip = 0;
@@ -59,7 +61,7 @@ void *tm_alloc_array(tm_arena *arena, size_t count, size_t size) {
 }
 
 char *tm_alloc_bytes(tm_arena *arena, size_t size) {
-    if ((size_t)(arena->end - arena->at) < size && grow(arena, size) != 0)
+    if ((!arena->at || (size_t)(arena->end - arena->at) < size) && grow(arena, size) != 0)
         return NULL;
     char *p = arena->at;
     arena->at += size;

@@ -27,24 +27,44 @@ static bool reaches(size_t missing, size_t known, double threshold) {
     return missing > 0 && (double)missing / (double)known >= threshold;
 }
 
-int tm_guard(tm_merge *m, bool *asked) {
-    trivet_merge_large_change large = {0, 0, 0};
+static bool is_large(const trivet_merge_large_change *large, double threshold) {
+    return large->known > 0 && (reaches(large->phone_missing, large->known, threshold) ||
+                                reaches(large->computer_missing, large->known, threshold));
+}
+
+static int measure_against(const trivet_merge_state *against, const trivet_merge_state *p,
+                           const trivet_merge_state *c, trivet_merge_large_change *large) {
     for (unsigned s = 0; s < TM_ITEM_SECTIONS; s++) {
         trivet_merge_section section = (trivet_merge_section)s;
-        bool p_has = trivet_merge_state_has(m->p, section), c_has = trivet_merge_state_has(m->c, section);
-        if (m->a) {
-            measure(&m->rows[s], p_has, c_has, &large);
-        } else if (m->options->guard) {
-            tm_rows rows;
-            if (tm_join(m->options->guard, m->p, m->c, section, &rows) != 0)
-                return tm_out_of_memory(m);
-            measure(&rows, p_has, c_has, &large);
-            free(rows.rows);
-        }
+        tm_rows rows;
+        if (tm_join(against, p, c, section, &rows) != 0)
+            return TRIVET_MERGE_ENOMEM;
+        measure(&rows, trivet_merge_state_has(p, section), trivet_merge_state_has(c, section), large);
+        free(rows.rows);
     }
-    double threshold = m->options->large_threshold;
-    *asked = large.known > 0 && (reaches(large.phone_missing, large.known, threshold) ||
-                                 reaches(large.computer_missing, large.known, threshold));
+    return 0;
+}
+
+int trivet_merge_guard(const trivet_merge_state *against, const trivet_merge_state *phone,
+                       const trivet_merge_state *computer, double threshold,
+                       trivet_merge_large_change *large) {
+    *large = (trivet_merge_large_change){0, 0, 0};
+    int rc = measure_against(against, phone, computer, large);
+    return rc == 0 ? is_large(large, threshold) : rc;
+}
+
+int tm_guard(tm_merge *m, bool *asked) {
+    trivet_merge_large_change large = {0, 0, 0};
+    if (m->a) {
+        for (unsigned s = 0; s < TM_ITEM_SECTIONS; s++) {
+            trivet_merge_section section = (trivet_merge_section)s;
+            measure(&m->rows[s], trivet_merge_state_has(m->p, section), trivet_merge_state_has(m->c, section),
+                    &large);
+        }
+    } else if (m->options->guard && measure_against(m->options->guard, m->p, m->c, &large) != 0) {
+        return tm_out_of_memory(m);
+    }
+    *asked = is_large(&large, m->options->large_threshold);
     if (*asked)
         m->result->large = large;
     return 0;

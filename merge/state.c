@@ -205,7 +205,8 @@ bool trivet_merge_item_find(const trivet_merge_state *state, trivet_merge_sectio
     const tm_node *node = tm_items_find(items, &((trivet_merge_state *)state)->arena, id, tm_hash(id));
     if (!node)
         return false;
-    *item = node->item;
+    if (item)
+        *item = node->item;
     if (slot)
         *slot = node->slot;
     return true;

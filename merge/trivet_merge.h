@@ -172,7 +172,7 @@ size_t trivet_merge_item_count(const trivet_merge_state *state, trivet_merge_sec
 bool trivet_merge_item_at(const trivet_merge_state *state, trivet_merge_section section, size_t slot,
                           size_t index, trivet_merge_item *item);
 
-/* By id, in constant time after a state's first call. `slot` may be NULL. */
+/* By id, in constant time after a state's first call. `item` and `slot` may be NULL. */
 bool trivet_merge_item_find(const trivet_merge_state *state, trivet_merge_section section,
                             trivet_merge_slice id, trivet_merge_item *item, size_t *slot);
 
@@ -330,11 +330,14 @@ typedef struct {
 void trivet_merge_result_large_change(const trivet_merge_result *result, trivet_merge_large_change *large);
 
 /*
- * The guard alone (merge §8): whether either side lacks at least `threshold` of what lives in `against` and on the
- * other side. `large` is filled in either way. Always false where nothing lives in `against`.
+ * The guard alone (merge §8): 1 where either side lacks at least `threshold` of what lives in `against` and on the
+ * other side, 0 where not, ENOMEM. `large` is filled in either way. For a caller that adds to ancestor or computer
+ * what the guard must not see (merge §10).
  */
-bool trivet_merge_is_large(const trivet_merge_state *against, const trivet_merge_state *phone,
-                           const trivet_merge_state *computer, double threshold, trivet_merge_large_change *large);
+int trivet_merge_guard(const trivet_merge_state *against, const trivet_merge_state *phone,
+                       const trivet_merge_state *computer, double threshold,
+                       trivet_merge_large_change *large);
+;
 
 /* The document of merge §9, canonical. */
 int trivet_merge_result_write(const trivet_merge_result *result, char **out, size_t *len);

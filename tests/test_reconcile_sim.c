@@ -293,7 +293,7 @@ static reconcile_outcome decide(reconcile *r) {
 
 static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
     reconcile_settings settings = RECONCILE_SETTINGS_INIT;
-    settings.large_threshold = 1.0; /* tiny lists would ask all the time */
+    settings.large_threshold = 2.0; /* tiny lists would ask all the time */
     reconcile *r = reconcile_new(sim.store, p->device, p->name, &settings);
     reconcile_outcome outcome = answer(r, p);
     size_t len = 0;

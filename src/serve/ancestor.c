@@ -547,6 +547,7 @@ static int choose(ancestor_states *a, const char *device, const char *phone_name
      * others. */
     out->ancestor = any || !trivet_merge_state_equal(a->adjusted, a->chosen) ? a->adjusted : NULL;
     out->guard = any ? a->chosen : a->guard;
+    out->found = any;
 
     if ((rc = copy_state(&a->computer, computer, err)) != 0)
         return rc;

@@ -268,20 +268,25 @@ int reconcile_choose(reconcile *r, trivet_merge_large choice) {
 
 static int merge_once(reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
     trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
-    const trivet_merge_state *computer = r->choice.computer;
+    const trivet_merge_state *ancestor = r->choice.ancestor, *computer = r->choice.computer;
 
-    /* The guard has been measured, before graves and what was already merged (merge §10); here it only
-     * carries out. */
-    options.large_threshold = r->large == TRIVET_MERGE_LARGE_ASK ? 2.0 : 0.0;
-    options.large = r->large;
-    options.guard = r->choice.guard;
+    /*
+     * The guard has been measured already, before graves and what was already merged (merge §10), and does not ask
+     * again. An answer to it is carried out without these two: nothing that is absent is to be deleted by a grave.
+     */
+    options.large_threshold = 2.0;
+    if (r->large != TRIVET_MERGE_LARGE_ASK) {
+        options.large = r->large;
+        options.large_threshold = 0.0;
+        options.guard = r->choice.guard;
+        ancestor = r->choice.found ? ancestor : NULL;
+        computer = r->computer;
+    }
     options.picks = picks;
     options.pick_count = pick_count;
-    if (r->large == TRIVET_MERGE_LARGE_BOTH)
-        computer = r->computer; /* nothing that is absent is to be deleted: no graves */
     trivet_merge_result_free(r->result);
     r->result = NULL;
-    return trivet_merge(r->choice.ancestor, r->phone, computer, &options, &r->result, &r->refusal);
+    return trivet_merge(ancestor, r->phone, computer, &options, &r->result, &r->refusal);
 }
 
 /* Picks for all ties from the answers given so far; *out NULL where one is missing. -1: out of memory. */
@@ -383,11 +388,13 @@ static reconcile_outcome merge(reconcile *r, int64_t now) {
         ancestor_choose(r->store, r->device, r->phone_name, r->since, r->phone, r->computer, &r->choice,
                         &r->error) != 0)
         return failed(r);
-    if (r->large == TRIVET_MERGE_LARGE_ASK && r->choice.guard &&
-        trivet_merge_is_large(r->choice.guard, r->phone, r->computer, r->settings.large_threshold, &large))
+    int rc = 0;
+    if (r->large == TRIVET_MERGE_LARGE_ASK && r->choice.guard)
+        rc = trivet_merge_guard(r->choice.guard, r->phone, r->computer, r->settings.large_threshold, &large);
+    if (rc == 1)
         return ask_large(r, &large);
-
-    int rc = merge_with_answers(r);
+    if (rc == 0)
+        rc = merge_with_answers(r);
     if (rc == TRIVET_MERGE_EINPUT)
         return RECONCILE_REFUSED; /* two sound states can make one that is over a limit */
     if (rc != 0)
