@@ -56,7 +56,10 @@ void *tm_alloc(tm_arena *arena, size_t size) {
     return p;
 }
 
+/* Nothing is no NULL either: in an arena that has no chunk yet it would look like a lack of memory. */
 void *tm_alloc_array(tm_arena *arena, size_t count, size_t size) {
+    if (count == 0)
+        count = 1;
     return count > SIZE_MAX / 2 / size ? NULL : tm_alloc(arena, count * size);
 }
 
