@@ -15,16 +15,18 @@ static inline int tm_is_plain(unsigned char c) {
 }
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
+
+/* The compilers' own vectors: no header of the processor's is needed. */
+typedef signed char tm_bytes16 __attribute__((vector_size(16)));
+typedef char tm_mask16 __attribute__((vector_size(16)));
 
 static inline const char *tm_scan_plain(const char *p, const char *end) {
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
     while (end - p >= 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        tm_bytes16 v;
+        memcpy(&v, p, 16);
         /* signed: control characters and everything from 0x80 up are below a space */
-        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                                   _mm_cmplt_epi8(v, space));
-        unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+        tm_mask16 hit = (tm_mask16)((v == '"') | (v == '\\') | (v < 0x20));
+        unsigned mask = (unsigned)__builtin_ia32_pmovmskb128(hit);
         if (mask != 0)
             return p + __builtin_ctz(mask);
         p += 16;

@@ -155,7 +155,7 @@ typedef struct {
 
 /* A category or scratchpad entry. */
 typedef struct {
-    trivet_merge_slice text; /* `label` or `content` */
+    trivet_merge_slice text; /* `label` or `content`; data NULL where the entry holds none */
     int64_t updated_at;
     const void *rest; /* `section` and unknown fields, as in an item */
 } trivet_merge_entry;
@@ -337,7 +337,6 @@ void trivet_merge_result_large_change(const trivet_merge_result *result, trivet_
 int trivet_merge_guard(const trivet_merge_state *against, const trivet_merge_state *phone,
                        const trivet_merge_state *computer, double threshold,
                        trivet_merge_large_change *large);
-;
 
 /* The document of merge §9, canonical. */
 int trivet_merge_result_write(const trivet_merge_result *result, char **out, size_t *len);
