@@ -150,7 +150,7 @@ static void lists_in_order(void **state) {
     ok(device_list(f->s, &all, &count, &f->err));
     assert_int_equal(count, 0);
     free(all);
-    char secret[37], name[8];
+    char secret[37], name[16];
     for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof name, "d%d", i);
         create(f, name, NULL, secret);

@@ -217,8 +217,7 @@ static void asks_an_index(void **state) {
     static const char *const asked[] = {
         "SELECT id FROM record WHERE phone = 1 ORDER BY id DESC",
         "SELECT id FROM record WHERE device = 1 ORDER BY id DESC",
-        "SELECT record FROM record_since WHERE device = 1 AND grp = 0 AND since = 5 ORDER BY record DESC "
-        "LIMIT 1",
+        "SELECT record FROM record_since WHERE device = 1 AND grp = 0 AND since = 5 ORDER BY record DESC",
     };
     fixture *f = *state;
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
