@@ -243,6 +243,19 @@ static void the_replaced_one_goes_on_first_use(void **state) {
     assert_int_equal(ask(f, "SELECT count(*) FROM device"), 2);
 }
 
+/* A code that never came into use was to replace `old`; what replaces it in turn ends both. */
+static void the_replaced_one_of_the_replaced_goes_too(void **state) {
+    fixture *f = *state;
+    char secret[37];
+    device old = create(f, "old", NULL, secret);
+    see(f, &old, "Pixel 8", NOW, false);
+    device unused = create(f, "unused", old.id, secret), fresh = create(f, "new", unused.id, secret);
+    see(f, &fresh, "Pixel 9", NOW + 3, false);
+    assert_int_equal(get(f, unused.id).revoked_at, NOW + 3);
+    assert_int_equal(get(f, old.id).revoked_at, NOW + 3);
+    assert_int_equal(get(f, fresh.id).revoked_at, 0);
+}
+
 static void lapsed_codes_go(void **state) {
     fixture *f = *state;
     char secret[37];
@@ -276,6 +289,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_handshake_is_kept, setup_store, teardown),
         cmocka_unit_test_setup_teardown(a_given_name_stays, setup_store, teardown),
         cmocka_unit_test_setup_teardown(the_replaced_one_goes_on_first_use, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(the_replaced_one_of_the_replaced_goes_too, setup_store, teardown),
         cmocka_unit_test_setup_teardown(lapsed_codes_go, setup_store, teardown),
     };
     return cmocka_run_group_tests_name("store: devices", tests, NULL, NULL);

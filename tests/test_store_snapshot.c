@@ -284,6 +284,26 @@ static void a_false_list_is_seen(void **state) {
     }
 }
 
+static void an_unknown_kind_of_group_is_seen(void **state) {
+    fixture *f = *state;
+    uint8_t list[] = {0, 't', 'v', 's', 1, 'v', 1, 0, 0, 0, 'x', 1, 0, 0, 0, [15 + 31] = 0};
+    store_name name;
+    char *json = NULL;
+    size_t len;
+    blob_name("1", 1, &name);
+    ok(blob_put(f->s, &name, "1", 1, &f->err));
+    memcpy(list + 15, name.bytes, sizeof name.bytes);
+    blob_name(list, sizeof list, &name);
+    ok(blob_put(f->s, &name, list, sizeof list, &f->err));
+    ok(snapshot_get(f->s, &name, &json, &len, &f->err));
+    assert_string_equal(json, "{\"x\":1}");
+    free(json);
+    list[5] = 'q';
+    blob_name(list, sizeof list, &name);
+    ok(blob_put(f->s, &name, list, sizeof list, &f->err));
+    says(STORE_DAMAGED, "list of parts", snapshot_get(f->s, &name, &json, &len, &f->err));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(comes_back_as_it_was, setup_store, teardown),
@@ -295,6 +315,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_rollback_forgets_parts, setup_store, teardown),
         cmocka_unit_test(damage_of_a_part_is_seen),
         cmocka_unit_test_setup_teardown(a_false_list_is_seen, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(an_unknown_kind_of_group_is_seen, setup_store, teardown),
     };
     return cmocka_run_group_tests_name("store: snapshots", tests, NULL, NULL);
 }

@@ -368,7 +368,7 @@ int device_revoke(store *s, const char *id, int64_t now, store_error *err) {
 
 static int drop_lapsed(store *s, int64_t now, store_error *err) {
     int rc = 0;
-    /* A chain of lapsed codes shortens by one step at a time. */
+    /* A chain of lapsed codes shortens by a step each time at least. */
     do {
         sqlite3_stmt *q = sql_get(s, SQL_DEVICE_BYPASS, err);
         sql_int(q, 1, now);

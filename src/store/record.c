@@ -68,8 +68,6 @@ static int find_scope(store *s, const char *device_id, const char *phone, scope 
     if ((rc = phone_number(s, num, phone, &phone_num, &has, err)) < 0)
         return rc;
     *out = (scope){num, has ? phone_num : 0};
-    if (has)
-        return 1;
     while ((rc = device_has_records(s, out->device, err)) == 0 && *id != '\0') {
         char older[DEVICE_ID_LEN + 1];
         if ((rc = device_number(s, id, &out->device, older, err)) <= 0)
