@@ -327,6 +327,7 @@ struct difference {
     trivet_merge_section section;
     size_t slot;
     bool is_item;
+    bool unknown; /* an item that the ancestor does not hold */
     trivet_merge_item item;
     trivet_merge_entry entry;
     int64_t newer_than; /* the id of the last record that is not to be looked into */
@@ -357,10 +358,11 @@ static int collect_items(const ancestor_states *a, const trivet_merge_state *pho
     int rc = 0;
 
     for (d->slot = 0; d->slot < trivet_merge_slot_count(phone, d->section); d->slot++)
-        for (size_t i = 0; rc == 0 && trivet_merge_item_at(phone, d->section, d->slot, i, &d->item); i++)
-            if (!trivet_merge_item_find(a->adjusted, d->section, d->item.id, &base, &at) ||
-                !same_place_and_value(&d->item, d->slot, &base, at))
+        for (size_t i = 0; rc == 0 && trivet_merge_item_at(phone, d->section, d->slot, i, &d->item); i++) {
+            d->unknown = !trivet_merge_item_find(a->adjusted, d->section, d->item.id, &base, &at);
+            if (d->unknown || !same_place_and_value(&d->item, d->slot, &base, at))
                 rc = add_difference(out, d, err);
+        }
     return rc;
 }
 
@@ -422,6 +424,27 @@ static int become_own_ancestor(ancestor_states *a, const struct difference *d, s
     return rc == 0 ? 0 : out_of_memory(err);
 }
 
+/*
+ * An item that the ancestor does not hold, but that this phone sent and the computer took in another form: the phone was
+ * restored to a time between the ancestor and that sync, and has edited the item since. It is not new, and must not
+ * come back if it was deleted; the oldest form that was sent is the nearest to what the phone was restored to.
+ */
+static int was_sent_before(ancestor_states *a, const struct difference *d, const trivet_merge_state *snapshot,
+                           const trivet_merge_state *sent, store_error *err) {
+    trivet_merge_error merge_err = TRIVET_MERGE_ERROR_INIT;
+    trivet_merge_item item;
+    size_t slot;
+
+    if (!d->is_item || !d->unknown || !trivet_merge_item_find(sent, d->section, d->item.id, &item, &slot) ||
+        !trivet_merge_item_find(snapshot, d->section, d->item.id, NULL, NULL))
+        return 0;
+    if (item.deleted || d->item.updated_at < item.updated_at)
+        return become_own_ancestor(a, d,
+                                   err); /* it was restored to a time before even that: no edit at all */
+    return trivet_merge_put_item(a->adjusted, d->section, slot, &item, &merge_err) == 0 ? 0
+                                                                                        : out_of_memory(err);
+}
+
 /* Settles what this record can settle, and drops it from the list. */
 static int look_into(ancestor_states *a, const record *r, struct differences *d, store_error *err) {
     trivet_merge_state *snapshot = NULL, *sent = NULL;
@@ -431,11 +454,17 @@ static int look_into(ancestor_states *a, const record *r, struct differences *d,
         rc = snapshot_read(a->store, &r->sent, &sent, err);
     if (rc == 0) {
         size_t kept = 0;
-        for (size_t k = 0; rc == 0 && k < d->count; k++)
-            if (d->list[k].newer_than < r->id && merged_in(&d->list[k], snapshot, sent))
-                rc = become_own_ancestor(a, &d->list[k], err);
-            else
-                d->list[kept++] = d->list[k];
+        for (size_t k = 0; rc == 0 && k < d->count; k++) {
+            struct difference *difference = &d->list[k];
+            bool newer = difference->newer_than < r->id;
+            if (newer && merged_in(difference, snapshot, sent)) {
+                rc = become_own_ancestor(a, difference, err);
+                continue;
+            }
+            if (newer)
+                rc = was_sent_before(a, difference, snapshot, sent, err);
+            d->list[kept++] = *difference;
+        }
         d->count = kept;
     }
     trivet_merge_state_free(sent);
