@@ -30,7 +30,7 @@ int cli_add(int argc, char **argv) {
     if (!(text = options_join(argc, argv)))
         return print_error(EX_OSERR, "out of memory");
     status = item_request(&common, json_pack("{s:s, s:b, s:s*}", "do", "add", "locked", locked, "slot", slot),
-                          text, locked, CLIENT_CREATE, "added");
+                          text, locked, 0, "added");
     free(text);
     return status;
 }

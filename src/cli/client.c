@@ -91,19 +91,18 @@ static int ask_store(const call *c, reply *out, long *holder) {
     store_error err = STORE_ERROR_INIT;
     struct stat st;
     store *s;
+    bool fresh;
     int status;
 
-    if (!(c->flags & CLIENT_CREATE) && stat(c->common->data, &st) != 0 && errno == ENOENT)
-        return print_error(
-            EX_NOINPUT,
-            "%s: there is no such folder; `trivet serve` or `trivet add` make it, --data names another",
-            c->common->data);
+    fresh = stat(c->common->data, &st) != 0 && errno == ENOENT;
     if (store_open(c->common->data, STORE_CREATE, &s, &err) != 0) {
         *holder = err.holder;
         return err.code == STORE_LOCKED
                    ? -1
                    : print_error(err.status ? err.status : EX_SOFTWARE, "%s", err.message);
     }
+    if (fresh) /* it may be a slip of the finger */
+        print_note("%s: a new data folder was made", c->common->data);
     status = run_here(c, s, out);
     store_close(s);
     return status;

@@ -24,9 +24,8 @@ typedef struct {
 } reply;
 
 enum {
-    CLIENT_CREATE = 1,      /* makes the data folder where there is none */
-    CLIENT_SERVER_ONLY = 2, /* makes no sense without a server */
-    CLIENT_NETWORK = 4      /* the answer holds this computer's address, port and name */
+    CLIENT_SERVER_ONLY = 1, /* makes no sense without a server */
+    CLIENT_NETWORK = 2      /* the answer holds this computer's address, port and name */
 };
 
 /*

@@ -36,7 +36,7 @@ static void print_result(const json_t *response, bool replace) {
 static int send_document(const cli_common *common, const char *document, size_t len, bool replace) {
     reply r;
     int status = client_request(common, json_pack("{s:s, s:b}", "do", "import", "replace", replace), document,
-                                len, CLIENT_CREATE, &r);
+                                len, 0, &r);
 
     if (status != 0)
         return status;

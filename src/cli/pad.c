@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static void print_entry_json(const trivet_merge_entry *entry) {
     printf("{\"content\":\"%.*s\",\"updatedAt\":%lld}\n", (int)entry->text.len, entry->text.data,
@@ -27,7 +28,7 @@ static int print_entry(const trivet_merge_state *state, size_t slot, bool json) 
     if (trivet_merge_unquote(entry.text, &text, &len) != 0)
         return print_error(EX_OSERR, "out of memory");
     print_block(stdout, text, len);
-    if (len > 0 && text[len - 1] != '\n')
+    if (len > 0 && text[len - 1] != '\n' && isatty(STDOUT_FILENO)) /* a pipe gets what the pad holds */
         putchar('\n');
     free(text);
     return print_finish();
@@ -60,7 +61,7 @@ static int send_pad(const cli_common *common, const char *typed, const char *tex
 
     if (request)
         client_set_text(request, text, &raw, &raw_len);
-    if ((status = client_request(common, request, raw, raw_len, CLIENT_CREATE, &r)) != 0)
+    if ((status = client_request(common, request, raw, raw_len, 0, &r)) != 0)
         return status;
     if (common->json) {
         printf("%.*s\n", (int)r.raw_len, r.raw ? r.raw : "");
