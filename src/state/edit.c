@@ -5,13 +5,13 @@
 #include "state/edit.h"
 
 #include "state/place.h"
+#include "uuid.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 static const int64_t LATEST = (INT64_C(1) << 53) - 1; /* the greatest time that a state may hold (merge §1) */
 
@@ -95,21 +95,6 @@ static size_t live_count(const trivet_merge_state *state, trivet_merge_section s
 
 /* ---- add, edit, tick, delete -------------------------------------------------------------------------- */
 
-/* A UUID v4 (RFC 9562 §5.4) in text. */
-static int fresh_id(char out[static 37], edit_error *err) {
-    unsigned char b[16];
-    size_t used = 0;
-
-    if (getentropy(b, sizeof b) != 0)
-        return refuse(err, EX_OSERR, "the system has no random numbers to give");
-    b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
-    for (size_t i = 0; i < sizeof b; i++)
-        used += (size_t)snprintf(out + used, 37 - used, "%s%02x",
-                                 i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
-    return 0;
-}
-
 /* Gives the live items of a slot the positions 1, 2, 3, ... Their dates stay: no one edited them. */
 static int renumber(trivet_merge_state *state, trivet_merge_section section, size_t slot, edit_error *err) {
     trivet_merge_error why = TRIVET_MERGE_ERROR_INIT;
@@ -132,13 +117,14 @@ static int renumber(trivet_merge_state *state, trivet_merge_section section, siz
 int edit_add(trivet_merge_state *state, trivet_merge_section section, size_t slot, const char *text,
              int64_t now, trivet_merge_item *out, edit_error *err) {
     trivet_merge_item item = {.created_at = now, .updated_at = now, .deleted_at = -1}, last;
-    char id[37], *bytes = NULL;
+    char id[UUID_SIZE], *bytes = NULL;
     size_t live = live_count(state, section, slot);
     int result = -1;
 
     item.has = TRIVET_MERGE_HAS_DONE | TRIVET_MERGE_HAS_CREATED_AT | TRIVET_MERGE_HAS_UPDATED_AT;
-    if (quote_text(text, &item.text, &bytes, err) != 0 || fresh_id(id, err) != 0)
+    if (quote_text(text, &item.text, &bytes, err) != 0)
         goto out;
+    uuid_v4(id);
     item.id = (trivet_merge_slice){id, strlen(id)};
     if (live > 0)
         trivet_merge_item_at(state, section, slot, live - 1, &last);

@@ -7,6 +7,7 @@
 #include "device.h"
 
 #include "sql.h"
+#include "uuid.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,19 +19,6 @@ enum { HASH_LEN = 32, K_LEN = 32, DEVICE_NUM_COLUMN = 10 };
 
 static void hash_secret(const char *secret, uint8_t out[static HASH_LEN]) {
     crypto_generichash(out, HASH_LEN, (const uint8_t *)secret, strlen(secret), NULL, 0);
-}
-
-/* A UUID of version 4 (RFC 4122 §4.4). */
-static void make_secret(char out[static 37]) {
-    uint8_t random[16];
-    char hex[33];
-    randombytes_buf(random, sizeof random);
-    random[6] = (uint8_t)((random[6] & 0x0f) | 0x40);
-    random[8] = (uint8_t)((random[8] & 0x3f) | 0x80);
-    sodium_bin2hex(hex, sizeof hex, random, sizeof random);
-    snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
-    sodium_memzero(random, sizeof random);
-    sodium_memzero(hex, sizeof hex);
 }
 
 static void read_device(sqlite3_stmt *q, device *out) {
@@ -104,7 +92,7 @@ static int create(store *s, device *d, const char *replaces, char *secret, uint8
     int rc = fresh_id(s, d->id, err);
     if (rc != 0)
         return rc;
-    make_secret(secret);
+    uuid_v4(secret);
     randombytes_buf(k, K_LEN);
     return insert_device(s, d, secret, k, err);
 }
