@@ -261,6 +261,42 @@ both('done twice is a "no" that is no error', async (s) => {
     assert.equal((await s.cli(['done', id], { expect: null })).status, 1);
 });
 
+scenario('merge: the result and how it went', async (s) => {
+    const item = (text, updatedAt, more = {}) => ({ id: 'i1', text, done: false, position: 0, createdAt: 1, updatedAt, ...more });
+    const write = (name, state) => {
+        fs.writeFileSync(s.file(name), typeof state === 'string' ? state : JSON.stringify(state));
+        return s.file(name);
+    };
+    const ancestor = write('a.json', { lists: [[item('milk', 1)]] });
+    const phone = write('p.json', { lists: [[item('oat milk', 5)]] });
+    const computer = write('c.json', { lists: [[item('milk', 3, { done: true })]] });
+    const merge = (args, expect) => s.run(['merge', ...args], { expect });
+    let result = JSON.parse((await merge(['--ancestor', ancestor, '--phone', phone, '--computer', computer], 0)).stdout);
+    assert.equal(result.status, 'merged');
+    assert.deepEqual(result.snapshot.lists[0].map(({ text, done, updatedAt }) => ({ text, done, updatedAt })), [{ text: 'oat milk', done: true, updatedAt: 5 }]);
+
+    const tie = write('tie.json', { lists: [[item('goat milk', 5)]] });
+    result = JSON.parse((await merge(['--ancestor', ancestor, '--phone', phone, '--computer', tie], 1)).stdout);
+    assert.equal(result.status, 'conflict');
+    assert.deepEqual([result.ties.length, result.ties[0].phoneValue, result.ties[0].computerValue], [1, 'oat milk', 'goat milk']);
+    const picks = write('picks.json', [{ section: 'lists', slot: 0, itemId: 'i1', field: 'text', pick: 'computer' }]);
+    result = JSON.parse((await merge(['--ancestor', ancestor, '--phone', phone, '--computer', tie, '--picks', picks], 0)).stdout);
+    assert.equal(result.snapshot.lists[0][0].text, 'goat milk');
+
+    const empty = write('empty.json', { lists: [[]] });
+    result = JSON.parse((await merge(['--ancestor', ancestor, '--phone', empty, '--computer', computer], 2)).stdout);
+    assert.deepEqual([result.status, result.large_change], ['large_change', { known: 1, phoneMissing: 1, computerMissing: 0 }]);
+    result = JSON.parse((await merge(['--ancestor', ancestor, '--phone', empty, '--computer', computer, '--large', 'both'], 0)).stdout);
+    assert.equal(result.snapshot.lists[0].length, 1);
+
+    const bad = write('bad.json', { lists: [[item('milk', 1, { position: 'x' })]] });
+    assert.match((await merge(['--ancestor', ancestor, '--phone', phone, '--computer', bad], 65)).stderr, /computer: lists\[0\]\[0\]\.position: expected a finite number/);
+    assert.match((await merge(['--phone', write('nojson.json', '{"lists":'), '--computer', bad], 65)).stderr, /phone/);
+    await merge(['--phone', phone], 64);
+    await merge(['--phone', phone, '--computer', computer, '--large', 'everything'], 64);
+    assert.equal((await merge(['--phone', phone, '--computer', s.file('missing.json')], null)).status, 66);
+});
+
 scenario('usage', async (s) => {
     const commands = ['serve', 'pair', 'devices', 'status', 'sync', 'list', 'add', 'edit', 'done', 'undone', 'rm', 'mv', 'pad', 'pending', 'resolve', 'export', 'import', 'merge', 'phone'];
     for (const command of commands) {
