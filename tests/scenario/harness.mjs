@@ -238,7 +238,7 @@ class Scenario {
     /* A sync that must end with a confirm; leaves the connection. */
     async confirmed(phone, { stay = false } = {}) {
         const end = await phone.sync();
-        assert.equal(end.kind, 'confirmed', `the sync ended as ${end.kind} ${end.code ?? ''} ${end.reason ?? ''}\n${this.server.stderr}`);
+        assert.equal(end.kind, 'confirmed', `the sync ended as ${end.kind} ${end.code ?? ''} ${end.reason ?? ''}`);
         if (!stay) await phone.disconnect();
         return end;
     }
@@ -253,7 +253,7 @@ class Scenario {
         for (;;) {
             const questions = await this.pending();
             if (questions.length > 0) return questions[0];
-            assert.ok(Date.now() < deadline, `no question came up\n${this.server.stderr}`);
+            assert.ok(Date.now() < deadline, 'no question came up');
             await sleep(20);
         }
     }
@@ -262,7 +262,7 @@ class Scenario {
         const deadline = Date.now() + within;
         for (;;) {
             if (await check()) return;
-            assert.ok(Date.now() < deadline, `not within ${within} ms: ${what}\n${this.server?.stderr ?? ''}`);
+            assert.ok(Date.now() < deadline, `not within ${within} ms: ${what}`);
             await sleep(10);
         }
     }
@@ -329,7 +329,7 @@ export function scenario(name, body, { skip, timeout = 120000 } = {}) {
             await body(s, t);
         } catch (error) {
             failure = error;
-            for (const server of s.servers) t.diagnostic(`server's log:\n${server.stderr.slice(-4000)}`);
+            for (const server of s.servers) error.message += `\n--- what the server said:\n${server.stderr.slice(-3000)}`;
         }
         try {
             await s.close();
