@@ -223,14 +223,16 @@ export class App {
                 socket.terminate();
             });
         });
+        // What an earlier connection still has to say concerns nobody.
+        const current = () => this.socket === socket;
         socket.on('unexpected-response', (request, response) => {
             this.note('closed', { code: -1, reason: `HTTP ${response.statusCode}`, status: response.statusCode });
             request.destroy();
         });
-        socket.on('error', (error) => this.note('error', { error }));
+        socket.on('error', (error) => current() && this.note('error', { error }));
         socket.on('close', (code, reason) => {
             // Behind whatever came before it, as the app sees it.
-            this.chain = this.chain.then(() => this.note('closed', { code, reason: String(reason) }));
+            if (current()) this.chain = this.chain.then(() => current() && this.note('closed', { code, reason: String(reason) }));
         });
         this.ready = await this.wait(greet ? ['ready', 'closed', 'killed'] : ['open', 'closed']);
         return this.ready;

@@ -72,7 +72,7 @@ both('several words make one text', async (s) => {
     s.planted.add(`rye bread ${s.marker}`);
     await s.cli(['add', 'rye', 'bread', s.marker]);
     assert.ok(itemWith(await s.export(), `rye bread ${s.marker}`));
-    await s.cli(['add', '--', '--slot', s.marker]);
+    await s.run(['add', '--data', s.data, '--', '--slot', s.marker]);
     assert.ok(itemWith(await s.export(), `--slot ${s.marker}`), 'after -- nothing is an option');
 });
 
@@ -81,7 +81,7 @@ both('pad', async (s) => {
     s.planted.add(content);
     await s.cli(['pad', '2', '--set', '-'], { input: content });
     assert.equal((await s.export()).scratchpad[1].content, content);
-    assert.equal((await s.cli(['pad', '2'])).stdout, content);
+    assert.equal((await s.cli(['pad', '2'])).stdout, `${content}\n`, 'a last line that lacks its end gets one');
     await s.cli(['pad', '1', '--set', s.text('short')]);
     assert.equal((await s.export()).scratchpad[0].content, s.text('short'));
     assert.equal((await s.export()).scratchpad[1].content, content);
@@ -157,7 +157,6 @@ both('pair', async (s) => {
 });
 
 both('devices and revoke', async (s) => {
-    assert.deepEqual(JSON.parse((await s.cli(['devices', '--json'])).stdout).filter?.((device) => device.name === 'hall') ?? [], []);
     const pairing = await s.pair(['--name', 'hall']);
     assert.match((await s.cli(['devices'])).stdout, /hall/);
     const { stdout } = await s.cli(['devices', 'revoke', pairing.device]);

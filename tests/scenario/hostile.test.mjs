@@ -295,7 +295,8 @@ scenario('states that are refused: cancelled, logged by side, path and reason, n
 });
 
 scenario('a state with a repeated key, and one that is no JSON', async (s) => {
-    const { phone, unharmed } = await stage(s);
+    // What is no JSON is no answer either: the sync ends when the time for one has passed.
+    const { phone, unharmed } = await stage(s, { env: { TRIVET_ANSWER_TIMEOUT: '300ms' } });
     phone.add('lists', 0, s.text('of mischief'));
     const broken = [
         (text) => text.replace('"done":false', '"done":false,"done":true'),
@@ -322,9 +323,17 @@ scenario('ten refused messages in a minute close the connection, nine do not', a
     for (let i = 0; i < 9; i++) phone.sendMessage({ type: 'debug_log', lines: s.text('not an array') });
     phone.sendMessage({ type: 'heartbeat' });
     await s.eventually('an answer', () => phone.messages('heartbeat').length === 1);
-    phone.sendMessage({ type: 'debug_log', lines: [5] });
+    phone.sendMessage({ type: 'debug_log' });
     await closesWith(phone, 4004);
     assert.match(s.server.stderr, /lines/, 'logged with the path');
+    await unharmed();
+});
+
+scenario('lines of a debug_log that are no strings are refused', async (s) => {
+    const { phone, unharmed } = await stage(s);
+    await s.confirmed(phone, { stay: true });
+    phone.sendMessage({ type: 'debug_log', lines: ['a', 5] });
+    await s.eventually('a log line', () => /lines\[1\]/.test(s.server.stderr), 3000);
     await unharmed();
 });
 
@@ -398,7 +407,7 @@ scenario('a message over the limit', async (s) => {
     await closesWith(phone, 1009);
     // A head that promises more than it will ever send.
     await s.confirmed(phone, { stay: true });
-    phone.socket._socket.write(Buffer.from([0x81, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4]));
+    phone.socket._socket.write(Buffer.from([0x81, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6, 7, 8]));
     await closesWith(phone, 1009);
     await unharmed();
 });
@@ -448,7 +457,7 @@ scenario('fragments, with a ping between them', async (s) => {
 scenario('one byte at a time', async (s) => {
     const { phone, unharmed } = await stage(s);
     await s.confirmed(phone, { stay: true });
-    const payload = Buffer.from(phone.seal({ type: 'heartbeat' }));
+    const payload = Buffer.from(phone.seal({ type: 'heartbeat', padding: 'p'.repeat(200) }));
     const mask = Buffer.from([9, 8, 7, 6]);
     const head = Buffer.from([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255]);
     const frame = Buffer.concat([head, mask, payload.map((byte, i) => byte ^ mask[i % 4])]);

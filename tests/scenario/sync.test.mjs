@@ -301,8 +301,10 @@ scenario('a phone that gives the sync up', async (s) => {
     phone.sendMessage({ type: 'heartbeat' });
     await s.eventually('an answer to the heartbeat', () => phone.messages('heartbeat').length > 0);
     assert.equal((await s.cli(['export'])).stdout, before);
+    // It never answers that question: on this connection the next answer would count as the one it owes (protocol §4).
     phone.hooks = {};
-    assert.equal((await phone.sync()).kind, 'confirmed');
+    await phone.disconnect();
+    await s.confirmed(phone);
     await s.expectSame(phone);
 });
 
@@ -437,7 +439,7 @@ scenario('a thousand items, then two hundred edits on either side', async (s) =>
     for (let i = 0; i < 1000; i++) ids.push(phone.add(i % 2 ? 'lists' : 'lockedLists', i % 6, s.text(`item ${i} with some more words to it`)).id);
     await s.confirmed(phone);
     for (let i = 0; i < 200; i++) phone.edit(ids[i * 5], s.text(`edited ${i}`));
-    for (let i = 0; i < 5; i++) await s.edit(ids[i * 7 + 1], s.text(`typed ${i}`));
+    for (let i = 0; i < 5; i++) await s.edit(ids[i * 5 + 1], s.text(`typed ${i}`));
     await s.confirmed(phone);
     const computer = await s.expectSame(phone);
     assert.equal(Object.keys(essence(computer).live).length, 1000);
