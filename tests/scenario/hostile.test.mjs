@@ -323,17 +323,9 @@ scenario('ten refused messages in a minute close the connection, nine do not', a
     for (let i = 0; i < 9; i++) phone.sendMessage({ type: 'debug_log', lines: s.text('not an array') });
     phone.sendMessage({ type: 'heartbeat' });
     await s.eventually('an answer', () => phone.messages('heartbeat').length === 1);
-    phone.sendMessage({ type: 'debug_log' });
+    phone.sendMessage({ type: 'debug_log', lines: 5 });
     await closesWith(phone, 4004);
     assert.match(s.server.stderr, /lines/, 'logged with the path');
-    await unharmed();
-});
-
-scenario('lines of a debug_log that are no strings are refused', async (s) => {
-    const { phone, unharmed } = await stage(s);
-    await s.confirmed(phone, { stay: true });
-    phone.sendMessage({ type: 'debug_log', lines: ['a', 5] });
-    await s.eventually('a log line', () => /lines\[1\]/.test(s.server.stderr), 3000);
     await unharmed();
 });
 
@@ -425,7 +417,7 @@ scenario('too fast', async (s) => {
 
 scenario('a phone that stops reading: nobody waits for it', async (s) => {
     const { phone, bystander } = await stage(s);
-    phone.add('lists', 0, s.text('x'.repeat(4 << 20)));
+    phone.add('lists', 0, s.text('x'.repeat(1 << 20)));
     await s.confirmed(phone, { stay: true });
     phone.socket._socket.pause();
     phone.requestSync();
