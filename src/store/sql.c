@@ -126,7 +126,11 @@ int sql_open(store *s, store_error *err) {
     sqlite3_busy_timeout(s->db, BUSY_MS);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sql_keep_log(s, true);
-    return sql_exec(s, settings, err);
+    rc = sql_exec(s, settings, err);
+    /* Rolling back must not need memory that has just run out. */
+    if (rc == 0 && sql_get(s, SQL_ROLLBACK, err) == NULL)
+        rc = STORE_FAILED;
+    return rc;
 }
 
 void sql_keep_log(store *s, bool keep) {
@@ -145,12 +149,29 @@ void sql_close(store *s) {
 
 /* ---- statements ---------------------------------------------------------------------------------------- */
 
-sqlite3_stmt *sql_get(store *s, sql_id id, store_error *err) {
-    if (s->in_transaction && id != SQL_ROLLBACK && sqlite3_get_autocommit(s->db)) {
-        /* SQLite rolled back by itself (a full disk): what follows must not commit alone. */
-        store_fail(err, STORE_FAILED, "%s: the transaction was rolled back after an error", s->path);
-        return NULL;
+/*
+ * Whether SQLite and the store agree on a transaction being open. After an error SQLite may have ended it: what
+ * follows must not commit alone. And a rollback may have lacked the memory for itself: what follows must not be
+ * taken into what was given up.
+ */
+static bool in_step(store *s, store_error *err) {
+    bool open = !sqlite3_get_autocommit(s->db);
+    if (open && !s->in_transaction) {
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        open = !sqlite3_get_autocommit(s->db);
     }
+    if (open == s->in_transaction)
+        return true;
+    if (open)
+        store_fail_memory(err);
+    else
+        store_fail(err, STORE_FAILED, "%s: the transaction was rolled back after an error", s->path);
+    return false;
+}
+
+sqlite3_stmt *sql_get(store *s, sql_id id, store_error *err) {
+    if (id != SQL_ROLLBACK && !in_step(s, err))
+        return NULL;
     if (s->statements[id] == NULL) {
         int rc =
             sqlite3_prepare_v3(s->db, texts[id], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[id], NULL);
