@@ -14,6 +14,7 @@
  */
 #include "opening.h"
 #include "session.h"
+#include "types.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -472,7 +473,7 @@ int trivet_proto_computer_send(trivet_proto_computer *c, trivet_proto_type type,
     const trivet_proto_message message = {.type = type, .body = body};
     if (!is_ready(c))
         return TRIVET_PROTO_ESTATE;
-    if (!proto_message_goes(type, TRIVET_PROTO_FROM_COMPUTER) || type == TRIVET_PROTO_KEY_EXCHANGE ||
+    if (!proto_type_goes(type, TRIVET_PROTO_FROM_COMPUTER) || type == TRIVET_PROTO_KEY_EXCHANGE ||
         type == TRIVET_PROTO_STATE_SYNC || type == TRIVET_PROTO_SYNC_CONFIRM ||
         type == TRIVET_PROTO_SYNC_CANCEL)
         return TRIVET_PROTO_EINPUT;

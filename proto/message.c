@@ -1,5 +1,5 @@
 /*
- * message.c - one table of all types, and the way of a message from text to its parts and back (protocol §3).
+ * message.c - the way of a message from text to its parts and back (protocol §3). What each type holds is in types.c.
  *
  * Three kinds of message are handled apart, for speed or memory: state_sync and sync_confirm hold a state,
  * which is cut out of the text or spliced into it and never becomes a tree; file_response holds a file, whose
@@ -12,6 +12,7 @@
 #include "member.h"
 #include "schema.h"
 #include "text.h"
+#include "types.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -19,129 +20,7 @@
 #include <string.h>
 
 /* A jot has a handful of values for each of its files; a message with more than this was made to hurt. */
-enum { MAX_VALUES = 100000, NUMBER_ROOM = 24 };
-
-/* ---- the table ---- */
-
-#define FIELD(name, kind, presence)                                                                          \
-    { name, PROTO_FIELD_##kind, PROTO_##presence, NULL }
-#define NESTED(name, kind, presence, of)                                                                     \
-    { name, PROTO_FIELD_##kind, PROTO_##presence, of }
-#define FIELDS static const proto_field
-#define END                                                                                                  \
-    { NULL, PROTO_FIELD_STRING, PROTO_OPTIONAL, NULL }
-
-FIELDS no_fields[] = {END};
-FIELDS key_fields[] = {FIELD("publicKey", BASE64, REQUIRED), END};
-FIELDS handshake_fields[] = {FIELD("deviceId", ID, REQUIRED), FIELD("lastSyncTimestamp", COUNT, NULL_IS_ZERO),
-                             FIELD("pairingSecret", STRING, REQUIRED), END};
-
-FIELDS manifest_jot[] = {FIELD("id", COUNT, REQUIRED),
-                         FIELD("hasText", BOOL, LENIENT),
-                         FIELD("hasDrawing", BOOL, LENIENT),
-                         FIELD("imageIds", IDS, LENIENT),
-                         FIELD("audioIds", IDS, LENIENT),
-                         FIELD("fileIds", IDS, LENIENT),
-                         END};
-FIELDS image_meta[] = {FIELD("id", ID, REQUIRED), FIELD("format", STRING, LENIENT),
-                       FIELD("createdAt", NUMBER, LENIENT), END};
-FIELDS recording_meta[] = {FIELD("id", ID, REQUIRED), FIELD("duration", NUMBER, LENIENT),
-                           FIELD("format", STRING, LENIENT), FIELD("createdAt", NUMBER, LENIENT), END};
-FIELDS file_meta[] = {FIELD("id", ID, REQUIRED),           FIELD("fileName", STRING, LENIENT),
-                      FIELD("mimeType", STRING, LENIENT),  FIELD("size", NUMBER, LENIENT),
-                      FIELD("createdAt", NUMBER, LENIENT), END};
-FIELDS jot_fields[] = {FIELD("id", COUNT, REQUIRED),
-                       FIELD("text", STRING, LENIENT),
-                       FIELD("drawing", DRAWING, LENIENT),
-                       NESTED("images", OBJECTS, LENIENT, image_meta),
-                       NESTED("recordings", OBJECTS, LENIENT, recording_meta),
-                       NESTED("files", OBJECTS, LENIENT, file_meta),
-                       FIELD("textUpdatedAt", NUMBER, LENIENT),
-                       FIELD("drawingUpdatedAt", NUMBER, LENIENT),
-                       END};
-FIELDS image_whole[] = {FIELD("id", ID, REQUIRED), FIELD("format", STRING, LENIENT),
-                        FIELD("createdAt", NUMBER, LENIENT), FIELD("data", BASE64, LENIENT), END};
-FIELDS recording_whole[] = {FIELD("id", ID, REQUIRED),        FIELD("duration", NUMBER, LENIENT),
-                            FIELD("format", STRING, LENIENT), FIELD("createdAt", NUMBER, LENIENT),
-                            FIELD("data", BASE64, LENIENT),   END};
-FIELDS file_whole[] = {FIELD("id", ID, REQUIRED),
-                       FIELD("fileName", STRING, LENIENT),
-                       FIELD("mimeType", STRING, LENIENT),
-                       FIELD("size", NUMBER, LENIENT),
-                       FIELD("createdAt", NUMBER, LENIENT),
-                       FIELD("data", BASE64, LENIENT),
-                       END};
-FIELDS jot_whole[] = {FIELD("id", COUNT, REQUIRED),
-                      FIELD("text", STRING, LENIENT),
-                      FIELD("drawing", DRAWING, LENIENT),
-                      NESTED("images", OBJECTS, LENIENT, image_whole),
-                      NESTED("recordings", OBJECTS, LENIENT, recording_whole),
-                      NESTED("files", OBJECTS, LENIENT, file_whole),
-                      END};
-
-FIELDS manifest_fields[] = {NESTED("jots", OBJECTS, LENIENT, manifest_jot), END};
-FIELDS jot_id_fields[] = {FIELD("jotId", COUNT, REQUIRED), END};
-FIELDS jot_ids_fields[] = {FIELD("jotIds", COUNTS, LENIENT), END};
-FIELDS cleared_fields[] = {FIELD("cleared", COUNTS, LENIENT), END};
-FIELDS meta_fields[] = {NESTED("jot", OBJECT, REQUIRED, jot_fields), END};
-FIELDS refresh_fields[] = {NESTED("jots", OBJECTS, LENIENT, jot_fields), END};
-FIELDS download_fields[] = {NESTED("jots", OBJECTS, LENIENT, jot_whole), END};
-FIELDS file_request_fields[] = {FIELD("jotId", COUNT, REQUIRED), FIELD("fileId", ID, REQUIRED),
-                                FIELD("fileType", FILE_TYPE, REQUIRED), END};
-FIELDS file_response_fields[] = {FIELD("jotId", COUNT, REQUIRED),
-                                 FIELD("fileId", ID, REQUIRED),
-                                 FIELD("fileType", FILE_TYPE, REQUIRED),
-                                 FIELD("data", BASE64, LENIENT),
-                                 FIELD("format", STRING, LENIENT),
-                                 FIELD("error", STRING, OPTIONAL),
-                                 END};
-FIELDS debug_log_fields[] = {FIELD("lines", STRINGS, LENIENT), END};
-
-enum { P = TRIVET_PROTO_FROM_PHONE, C = TRIVET_PROTO_FROM_COMPUTER, BOTH = P | C };
-
-static const struct {
-    const char *name;
-    unsigned ways;
-    const proto_field *fields; /* NULL: holds a state, and is cut and spliced */
-} types[TRIVET_PROTO_TYPES] = {
-    [TRIVET_PROTO_UNKNOWN] = {"unknown", 0, no_fields},
-    [TRIVET_PROTO_KEY_INIT] = {"key_init", P, key_fields},
-    [TRIVET_PROTO_KEY_EXCHANGE] = {"key_exchange", C, key_fields},
-    [TRIVET_PROTO_HANDSHAKE] = {"handshake", P, handshake_fields},
-    [TRIVET_PROTO_SYNC_REQUEST] = {"sync_request", P, no_fields},
-    [TRIVET_PROTO_STATE_SYNC] = {"state_sync", BOTH, NULL},
-    [TRIVET_PROTO_SYNC_CONFIRM] = {"sync_confirm", C, NULL},
-    [TRIVET_PROTO_SYNC_CANCEL] = {"sync_cancel", BOTH, no_fields},
-    [TRIVET_PROTO_JOT_MANIFEST] = {"jot_manifest", P, manifest_fields},
-    [TRIVET_PROTO_JOT_META_REQUEST] = {"jot_meta_request", C, jot_id_fields},
-    [TRIVET_PROTO_JOT_META_RESPONSE] = {"jot_meta_response", P, meta_fields},
-    [TRIVET_PROTO_JOT_REFRESH_REQUEST] = {"jot_refresh_request", C, no_fields},
-    [TRIVET_PROTO_JOT_REFRESH_RESPONSE] = {"jot_refresh_response", P, refresh_fields},
-    [TRIVET_PROTO_JOT_DOWNLOAD_REQUEST] = {"jot_download_request", C, jot_ids_fields},
-    [TRIVET_PROTO_JOT_DOWNLOAD_RESPONSE] = {"jot_download_response", P, download_fields},
-    [TRIVET_PROTO_JOT_CLEAR_REQUEST] = {"jot_clear_request", C, jot_ids_fields},
-    [TRIVET_PROTO_JOT_CLEAR_ACK] = {"jot_clear_ack", P, cleared_fields},
-    [TRIVET_PROTO_FILE_REQUEST] = {"file_request", C, file_request_fields},
-    [TRIVET_PROTO_FILE_RESPONSE] = {"file_response", P, file_response_fields},
-    [TRIVET_PROTO_HEARTBEAT] = {"heartbeat", BOTH, no_fields},
-    [TRIVET_PROTO_DEBUG_LOG] = {"debug_log", P, debug_log_fields},
-};
-
-const char *trivet_proto_type_name(trivet_proto_type type) {
-    return (unsigned)type < TRIVET_PROTO_TYPES ? types[type].name : types[TRIVET_PROTO_UNKNOWN].name;
-}
-
-bool proto_message_goes(trivet_proto_type type, trivet_proto_way way) {
-    return (unsigned)type < TRIVET_PROTO_TYPES && (types[type].ways & way) != 0;
-}
-
-static trivet_proto_type type_of(const proto_member *member) {
-    for (int type = TRIVET_PROTO_UNKNOWN + 1; type < TRIVET_PROTO_TYPES; type++) {
-        if (proto_member_is(member, types[type].name))
-            return (trivet_proto_type)type;
-    }
-    return TRIVET_PROTO_UNKNOWN;
-}
+enum { MAX_VALUES = 100000 };
 
 /* ---- a state's outer shape ---- */
 
@@ -264,7 +143,10 @@ static int cut_data(char *text, size_t *len, json_t **out, trivet_proto_error *e
     return TRIVET_PROTO_OK;
 }
 
-/* jansson's own words may quote the text, so they are left out. */
+/*
+ * jansson's own words may quote the text, so they are left out. Out of memory inside a string it calls bad syntax,
+ * so a message can be refused for that.
+ */
 static int load_error(const json_error_t *error, trivet_proto_error *err) {
     switch (json_error_code(error)) {
     case json_error_unknown:
@@ -310,7 +192,7 @@ static int decode_tree(char *text, size_t len, trivet_proto_message *out, trivet
     if (r == TRIVET_PROTO_OK && data != NULL && json_object_set(out->body, "data", data) != 0)
         r = TRIVET_PROTO_ENOMEM;
     if (r == TRIVET_PROTO_OK)
-        r = proto_schema_check(out->body, types[out->type].fields, true, err);
+        r = proto_schema_check(out->body, proto_type_fields(out->type), true, err);
     json_decref(data);
     return r;
 }
@@ -328,7 +210,7 @@ int proto_message_type(const uint8_t *text, size_t len, trivet_proto_type *type,
         return proto_refuse(err, "type", "is missing");
     if (member.kind != '"')
         return proto_refuse(err, "type", "expected a string");
-    *type = type_of(&member);
+    *type = proto_type_of(&member);
     return TRIVET_PROTO_OK;
 }
 
@@ -338,7 +220,7 @@ static int decode(uint8_t *text, size_t len, trivet_proto_way way, trivet_proto_
     int r = proto_message_type(text, len, &out->type, err);
     if (r != TRIVET_PROTO_OK || out->type == TRIVET_PROTO_UNKNOWN)
         return r;
-    if (!proto_message_goes(out->type, way))
+    if (!proto_type_goes(out->type, way))
         return proto_refuse(err, "type", "goes only the other way");
     if (out->type == TRIVET_PROTO_STATE_SYNC)
         return decode_state_sync(text, len, out, err);
@@ -439,44 +321,85 @@ static int encode_sync_confirm(const trivet_proto_message *message, size_t headr
 
 /* The body with its type in front; its members are shared with the owner's. */
 static json_t *with_type(const trivet_proto_message *message) {
-    json_t *object = json_object();
-    if (json_object_set_new(object, "type", json_string(types[message->type].name)) != 0 ||
-        (message->body != NULL && json_object_update_missing(object, message->body) != 0)) {
-        json_decref(object);
-        return NULL;
+    const char *key;
+    json_t *value, *object = json_object();
+    int r = json_object_set_new(object, "type", json_string(trivet_proto_type_name(message->type)));
+    json_object_foreach(message->body, key, value) {
+        if (r == 0 && strcmp(key, "type") != 0)
+            r = json_object_set(object, key, value);
     }
-    return object;
+    if (r == 0)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
-/* Text of the tree, and after it, before the last brace, the file that is too large to go through jansson. */
-static int join(const char *text, size_t text_len, const json_t *data, size_t headroom, uint8_t **out,
-                size_t *len) {
-    static const char key[] = ",\"data\":\"";
-    size_t data_len = json_string_length(data);
-    *out = malloc(headroom + text_len + sizeof key + 1 + data_len);
-    if (*out == NULL)
+/* Where jansson writes to. It looks at no error for keys, so the first one is kept here. */
+typedef struct {
+    uint8_t *data;
+    size_t len, room;
+    bool failed;
+} sink;
+
+static int sink_put(const char *bytes, size_t len, void *ctx) {
+    sink *s = ctx;
+    if (s->failed)
+        return -1;
+    if (s->room - s->len < len) {
+        size_t room = (s->len + len) * 2;
+        uint8_t *data = realloc(s->data, room);
+        if (data == NULL) {
+            s->failed = true;
+            return -1;
+        }
+        s->data = data;
+        s->room = room;
+    }
+    memcpy(s->data + s->len, bytes, len);
+    s->len += len;
+    return 0;
+}
+
+/* The text that stands in the sink from `from` on, with the escapes that were guarded. */
+static int unguard(sink *s, size_t from) {
+    char *text;
+    size_t len = 0;
+    if (proto_text_unguard((const char *)s->data + from, s->len - from, &text, &len) != 0)
         return TRIVET_PROTO_ENOMEM;
-    char *begin = (char *)*out + headroom, *to = mempcpy(begin, text, text_len);
-    if (data != NULL) {
-        to = mempcpy(to - 1, key, sizeof key - 1);
-        to = mempcpy(to, json_string_value(data), data_len);
-        *to++ = '"';
-        *to++ = '}';
-    }
-    *len = (size_t)(to - begin);
-    return TRIVET_PROTO_OK;
+    if (text == NULL)
+        return TRIVET_PROTO_OK;
+    s->len = from;
+    int r = sink_put(text, len, s);
+    free(text);
+    return r == 0 ? TRIVET_PROTO_OK : TRIVET_PROTO_ENOMEM;
 }
 
-static int dump(json_t *object, const json_t *data, size_t headroom, uint8_t **out, size_t *len) {
-    char *unguarded = NULL, *text = json_dumps(object, JSON_COMPACT);
-    size_t unguarded_len = 0;
+/* A file is put in before the last brace, since it is too large to go through jansson. */
+static int join_data(sink *s, const json_t *data) {
+    static const char key[] = ",\"data\":\"";
+    s->len--;
+    int r = sink_put(key, sizeof key - 1, s);
+    if (r == 0)
+        r = sink_put(json_string_value(data), json_string_length(data), s);
+    return r == 0 && sink_put("\"}", 2, s) == 0 ? TRIVET_PROTO_OK : TRIVET_PROTO_ENOMEM;
+}
+
+static int dump(const json_t *object, const json_t *data, size_t headroom, uint8_t **out, size_t *len) {
+    sink s = {malloc(headroom + 256), headroom, headroom + 256, false};
+    if (s.data == NULL)
+        return TRIVET_PROTO_ENOMEM;
     int r = TRIVET_PROTO_ENOMEM;
-    if (text != NULL && proto_text_unguard(text, strlen(text), &unguarded, &unguarded_len) == 0)
-        r = unguarded != NULL ? join(unguarded, unguarded_len, data, headroom, out, len)
-                              : join(text, strlen(text), data, headroom, out, len);
-    free(unguarded);
-    free(text);
-    return r;
+    if (json_dump_callback(object, sink_put, &s, JSON_COMPACT) == 0 && !s.failed)
+        r = unguard(&s, headroom);
+    if (r == TRIVET_PROTO_OK && data != NULL)
+        r = join_data(&s, data);
+    if (r != TRIVET_PROTO_OK) {
+        free(s.data);
+        return r;
+    }
+    *out = s.data;
+    *len = s.len - headroom;
+    return TRIVET_PROTO_OK;
 }
 
 static int encode_tree(const trivet_proto_message *message, size_t headroom, uint8_t **out, size_t *len) {
@@ -484,7 +407,7 @@ static int encode_tree(const trivet_proto_message *message, size_t headroom, uin
     json_t *data = NULL, *object = with_type(message);
     if (object == NULL)
         return TRIVET_PROTO_ENOMEM;
-    int r = proto_schema_check(object, types[message->type].fields, false, &unused);
+    int r = proto_schema_check(object, proto_type_fields(message->type), false, &unused);
     if (r == TRIVET_PROTO_OK && message->type == TRIVET_PROTO_FILE_RESPONSE) {
         data = json_incref(json_object_get(object, "data"));
         json_object_del(object, "data");

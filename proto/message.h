@@ -17,9 +17,6 @@ int proto_message_decode_steal(uint8_t *text, size_t len, trivet_proto_way way, 
 /* As trivet_proto_message_encode, with `headroom` bytes of room before the text, not counted in *len. */
 int proto_message_encode_at(const trivet_proto_message *message, size_t headroom, uint8_t **out, size_t *len);
 
-/* Whether a type may go this way. */
-bool proto_message_goes(trivet_proto_type type, trivet_proto_way way);
-
 /* The type alone, the rest unread. EINPUT: no object, or no one string `type` in it. */
 int proto_message_type(const uint8_t *text, size_t len, trivet_proto_type *type, trivet_proto_error *err);
 

@@ -9,6 +9,7 @@
  */
 #include "opening.h"
 #include "session.h"
+#include "types.h"
 
 #include "channel1.h"
 
@@ -225,7 +226,7 @@ int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_
     const trivet_proto_message message = {.type = type, .body = body};
     if (!is_ready(p))
         return TRIVET_PROTO_ESTATE;
-    if (!proto_message_goes(type, TRIVET_PROTO_FROM_PHONE) || type == TRIVET_PROTO_KEY_INIT ||
+    if (!proto_type_goes(type, TRIVET_PROTO_FROM_PHONE) || type == TRIVET_PROTO_KEY_INIT ||
         type == TRIVET_PROTO_HANDSHAKE || type == TRIVET_PROTO_STATE_SYNC)
         return TRIVET_PROTO_EINPUT;
     return proto_session_send(&p->session, &message);
