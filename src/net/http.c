@@ -94,9 +94,12 @@ static int on_url_complete(llhttp_t *llhttp) {
 static int on_field_name(llhttp_t *llhttp, const char *at, size_t len) {
     http_parser *p = llhttp->data;
 
-    for (size_t i = 0; i < len; i++, p->name_len++)
+    for (size_t i = 0; i < len; i++, p->name_len++) {
+        if (at[i] == ' ')
+            return refuse(p, 400); /* RFC 9112 §5.1; llhttp lets it pass */
         if (p->name_len < MAX_FIELD_NAME)
             p->name[p->name_len] = at[i];
+    }
     return 0;
 }
 
@@ -138,7 +141,11 @@ static int on_field_value(llhttp_t *llhttp, const char *at, size_t len) {
 static int on_field_value_complete(llhttp_t *llhttp) {
     http_parser *p = llhttp->data;
 
-    return p->field < 0 ? 0 : append(p, "", 1);
+    if (p->field < 0)
+        return 0;
+    while (p->len > p->fields[p->field] && strchr(" \t", p->text[p->len - 1]))
+        p->len--; /* llhttp strips white space in front only */
+    return append(p, "", 1);
 }
 
 static int on_head_complete(llhttp_t *llhttp) {
