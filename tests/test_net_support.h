@@ -14,6 +14,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -151,8 +153,10 @@ static const listener_events test_listener_events = {test_on_request, test_on_we
 
 /* One turn of the loop, and a moment for the other end. */
 static inline void test_turn(test_server *server) {
+    struct pollfd work = {.fd = uv_backend_fd(&server->loop), .events = POLLIN};
+
     uv_run(&server->loop, UV_RUN_NOWAIT);
-    poll(NULL, 0, 1);
+    poll(&work, 1, 1);
 }
 
 /* Turns the loop until the condition holds. */
@@ -195,8 +199,9 @@ typedef struct {
     int fd;
     bool ended; /* the peer has closed */
     bool reset; /* and rudely so */
+    char *data; /* what has come and was not dropped, `len` bytes and a NUL, within `buffer` */
     size_t len;
-    char data[RAW_SIZE + 1]; /* what has come, and a NUL */
+    char buffer[2 * RAW_SIZE + 1];
 } raw_client;
 
 static inline void raw_open(test_server *server, raw_client *raw) {
@@ -206,9 +211,11 @@ static inline void raw_open(test_server *server, raw_client *raw) {
     raw->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     raw->ended = raw->reset = false;
     raw->len = 0;
+    raw->data = raw->buffer;
     raw->data[0] = '\0';
     assert_true(raw->fd >= 0);
     assert_int_equal(connect(raw->fd, (struct sockaddr *)&address, sizeof address), 0);
+    setsockopt(raw->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
 static inline void raw_close(raw_client *raw) {
@@ -218,9 +225,15 @@ static inline void raw_close(raw_client *raw) {
 
 /* Takes what is there. */
 static inline void raw_receive(raw_client *raw) {
-    ssize_t n = raw->ended || raw->len == RAW_SIZE
-                    ? -2
-                    : recv(raw->fd, raw->data + raw->len, RAW_SIZE - raw->len, MSG_DONTWAIT);
+    ssize_t n;
+
+    if (raw->data > raw->buffer + RAW_SIZE) {
+        memmove(raw->buffer, raw->data, raw->len + 1);
+        raw->data = raw->buffer;
+    }
+    n = raw->ended || raw->len == RAW_SIZE
+            ? -2
+            : recv(raw->fd, raw->data + raw->len, RAW_SIZE - raw->len, MSG_DONTWAIT);
 
     if (n > 0)
         raw->len += (size_t)n;
@@ -256,7 +269,7 @@ static inline void raw_send_text(test_server *server, raw_client *raw, const cha
 
 static inline void raw_drop(raw_client *raw, size_t len) {
     assert_true(len <= raw->len);
-    memmove(raw->data, raw->data + len, raw->len - len + 1);
+    raw->data += len;
     raw->len -= len;
 }
 
@@ -307,22 +320,24 @@ static inline void raw_frame(test_server *server, raw_client *raw, uint8_t first
 
 /* Waits for a whole frame; its payload is at raw->data + *header. Returns the first byte; -1 at the end. */
 static inline int raw_next_frame(test_server *server, raw_client *raw, size_t *header, size_t *len) {
-    const uint8_t *data = (const uint8_t *)raw->data;
+    const uint8_t *data;
 
     RAW_UNTIL(server, raw, raw->len >= 2 || raw->ended);
     if (raw->len < 2)
         return -1;
+    data = (const uint8_t *)raw->data;
     assert_false(data[1] & 0x80); /* a server's frame is not masked */
     *len = data[1];
     *header = data[1] < 126 ? 2 : data[1] == 126 ? 4 : 10;
     RAW_UNTIL(server, raw, raw->len >= *header);
+    data = (const uint8_t *)raw->data; /* it may have moved */
     if (*header > 2)
         *len = 0;
     for (size_t i = 2; i < *header; i++)
         *len = *len << 8 | data[i];
     assert_true(*header + *len <= RAW_SIZE);
     RAW_UNTIL(server, raw, raw->len >= *header + *len);
-    return data[0];
+    return (uint8_t)raw->data[0];
 }
 
 static inline void raw_expect(test_server *server, raw_client *raw, int first, const void *payload,

@@ -22,7 +22,7 @@
 
 enum { READ_SIZE = 4096, MAX_RESPONSE_HEAD = 16384, REASON_SIZE = 128 };
 
-struct client {
+typedef struct {
     const client_events *events;
     void *owner;
     websocket_options options;
@@ -39,7 +39,7 @@ struct client {
     char key[HANDSHAKE_KEY_SIZE];
     char reason[REASON_SIZE];
     char read_buffer[READ_SIZE];
-};
+} client;
 
 static void try_next(client *c);
 
