@@ -98,7 +98,7 @@ static bool same_place_and_value(const trivet_merge_item *a, size_t slot_a, cons
 }
 
 static size_t item_distance(const trivet_merge_state *phone, const trivet_merge_state *state,
-                            trivet_merge_section section) {
+                            trivet_merge_section section, size_t earlier) {
     trivet_merge_item p, s;
     size_t slot_s, distance = 0;
 
@@ -109,7 +109,7 @@ static size_t item_distance(const trivet_merge_state *phone, const trivet_merge_
             else if (!p.deleted && s.deleted)
                 distance += 3; /* the app has no way to bring an item back */
             else if (!same_place_and_value(&p, slot, &s, slot_s))
-                distance++;
+                distance += p.updated_at < s.updated_at ? earlier : 1;
         }
     if (!state)
         return distance;
@@ -143,14 +143,14 @@ static size_t entry_distance(const trivet_merge_state *phone, const trivet_merge
     return distance;
 }
 
-size_t ancestor_distance(const trivet_merge_state *phone, const trivet_merge_state *state,
-                         record_group group) {
+size_t ancestor_distance(const trivet_merge_state *phone, const trivet_merge_state *state, record_group group,
+                         size_t earlier) {
     const struct group_sections *g = &groups[group];
     size_t distance = 0;
 
     /* A section that the phone does not send says nothing. */
     if (has_items(group) && trivet_merge_state_has(phone, g->items))
-        distance += item_distance(phone, state, g->items);
+        distance += item_distance(phone, state, g->items, earlier);
     for (size_t i = 0; i < g->entry_sections; i++)
         if (trivet_merge_state_has(phone, g->entries[i]))
             distance += entry_distance(phone, state, g->entries[i]);
@@ -169,6 +169,7 @@ struct candidate {
 struct candidates {
     struct candidate list[2 * MAX_CANDIDATES + 2];
     size_t count;
+    size_t earlier; /* for ancestor_distance() */
 };
 
 static void candidate_add(struct candidates *c, enum candidate_kind kind, const record *r) {
@@ -192,6 +193,7 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
     int64_t id = 0;
 
     c->count = 0;
+    c->earlier = 1;
     if (!newest)
         return 0;
     int rc = since > 0 ? record_by_since(a->store, device, phone_name, group, since, &id, err) : STORE_NONE;
@@ -201,6 +203,7 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
         named = record_with_id(a, id);
 
     if (since == newest->since_before) { /* 1: the newest confirm may be lost */
+        c->earlier = 3;
         candidate_add(c, SENT, newest);
         if (named)
             candidate_add(c, SNAPSHOT, named);
@@ -239,7 +242,7 @@ static int nearest(ancestor_states *a, const trivet_merge_state *phone, record_g
         int rc = name ? load(a, name, &state, err) : 0;
         if (rc != 0)
             return rc;
-        size_t distance = ancestor_distance(phone, state, group);
+        size_t distance = ancestor_distance(phone, state, group, c->earlier);
         if (distance < least) {
             least = distance;
             *out = *k;

@@ -34,10 +34,12 @@ int ancestor_choose(store *s, const char *device, const char *phone_name, int64_
 void ancestor_release(ancestor_choice *choice); /* also of a zeroed one */
 
 /*
- * How far a phone's group is from a state (merge §10): one for each item, category and scratchpad that
- * differs, three for what a phone's user can have caused by no edit. `state` NULL is the empty state.
+ * How far a phone's group is from a state (merge §10): one for each item, category and scratchpad that differs, three
+ * for what a phone's user can have caused by no edit, and `earlier` for an item that differs and is dated before the
+ * state's. That is 3 where the state may be one that the phone itself had made (its own clock does not run back), and
+ * 1 where the date may be another clock's. `state` NULL is the empty state.
  */
-size_t ancestor_distance(const trivet_merge_state *phone, const trivet_merge_state *state,
-                         record_group group);
+size_t ancestor_distance(const trivet_merge_state *phone, const trivet_merge_state *state, record_group group,
+                         size_t earlier);
 
 #endif
