@@ -199,7 +199,7 @@ export class App {
      * Opens the connection, and once the keys are there sends handshake, sync_request and jot_manifest in one go.
      * Resolves then, or when the connection ended; never rejects. `greet: false` leaves all of that to the test.
      */
-    async connect({ greet = true, origin = true, path = '/', headers = {} } = {}) {
+    async connect({ greet = true, origin = true, path = '/', headers = {}, websocket = {} } = {}) {
         this.reset();
         const authority = `${this.host}:${this.port}`;
         this.pair = nacl.box.keyPair();
@@ -207,6 +207,7 @@ export class App {
             ...(origin ? { origin: origin === true ? `http://${authority}` : origin } : {}),
             headers,
             maxPayload: 256 << 20,
+            ...websocket,
         });
         this.socket = socket;
         socket.on('open', () => {
