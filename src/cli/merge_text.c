@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 110, AROUND = 2, SHOWN = 60 };
+enum { WIDTH = 160, AROUND = 2, SHOWN = 60 };
 
 /* Behind the string that starts at `p`. */
 static const char *string_end(const char *p, const char *end) {
