@@ -31,16 +31,26 @@ void tm_reader_release(tm_reader *r) {
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
-static void append(char *out, size_t room, size_t *len, const char *data, size_t data_len) {
-    size_t left = room - 1 - *len;
-    if (data_len > left) {
-        data_len = left;
-        while (data_len > 0 && ((unsigned char)data[data_len] & 0xc0) == 0x80)
-            data_len--; /* not half a character */
+/* A field of an error being written; what comes after something that had to be cut is left out. */
+typedef struct {
+    char *out;
+    size_t room, len;
+    bool full;
+} text_field;
+
+static void append(text_field *t, const char *data, size_t len) {
+    size_t left = t->room - 1 - t->len;
+    if (t->full)
+        return;
+    if (len > left) {
+        t->full = true;
+        len = left;
+        while (len > 0 && ((unsigned char)data[len] & 0xc0) == 0x80)
+            len--; /* not half a character */
     }
-    memcpy(out + *len, data, data_len);
-    *len += data_len;
-    out[*len] = '\0';
+    memcpy(t->out + t->len, data, len);
+    t->len += len;
+    t->out[t->len] = '\0';
 }
 
 static bool is_name(tm_slice key) {
@@ -53,20 +63,20 @@ static bool is_name(tm_slice key) {
     return key.len > 0;
 }
 
-static void append_step(char *out, size_t room, size_t *len, const tm_step *step) {
+static void append_step(text_field *t, const tm_step *step) {
     if (!step->key.data) {
         char digits[TM_NUMBER_MAX];
-        append(out, room, len, "[", 1);
-        append(out, room, len, digits, (size_t)(tm_integer_write(digits, step->index) - digits));
-        append(out, room, len, "]", 1);
+        append(t, "[", 1);
+        append(t, digits, (size_t)(tm_integer_write(digits, step->index) - digits));
+        append(t, "]", 1);
     } else if (is_name(step->key)) {
-        if (*len > 0)
-            append(out, room, len, ".", 1);
-        append(out, room, len, step->key.data, step->key.len);
+        if (t->len > 0)
+            append(t, ".", 1);
+        append(t, step->key.data, step->key.len);
     } else {
-        append(out, room, len, "[\"", 2);
-        append(out, room, len, step->key.data, step->key.len);
-        append(out, room, len, "\"]", 2);
+        append(t, "[\"", 2);
+        append(t, step->key.data, step->key.len);
+        append(t, "\"]", 2);
     }
 }
 
@@ -74,14 +84,14 @@ int tm_error_set(trivet_merge_error *err, int code, trivet_merge_side side, cons
                  const char *reason) {
     if (!err || err->code != 0)
         return code;
-    size_t len = 0;
+    text_field where = {err->path, sizeof err->path, 0, false},
+               why = {err->reason, sizeof err->reason, 0, false};
     err->code = code;
     err->side = side;
-    err->path[0] = '\0';
+    err->path[0] = err->reason[0] = '\0';
     for (size_t i = 0; i < steps; i++)
-        append_step(err->path, sizeof err->path, &len, &path[i]);
-    len = 0;
-    append(err->reason, sizeof err->reason, &len, reason, strlen(reason));
+        append_step(&where, &path[i]);
+    append(&why, reason, strlen(reason));
     return code;
 }
 
