@@ -47,12 +47,12 @@ void *realloc(void *old, size_t size) {
 }
 #endif
 
-/* Whether it is ours that is called. */
+/* Whether it is ours that a library calls. */
 static bool malloc_can_fail(void) {
     countdown = OWN_MALLOC;
-    void *volatile some = malloc(1);
+    void *some = sqlite3_malloc(1);
     countdown = 0;
-    free(some);
+    sqlite3_free(some);
     return some == NULL;
 }
 
