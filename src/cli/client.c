@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TRIES = 3, PAUSE_MS = 100, LONG_TEXT = 64 * 1024 };
+enum { PATIENCE_MS = 3000, GRACE_MS = 500, PAUSE_MS = 20, LONG_TEXT = 64 * 1024 };
 
 typedef struct {
     const cli_common *common;
@@ -95,7 +95,7 @@ static int ask_store(const call *c, reply *out, long *holder) {
     int status;
 
     fresh = stat(c->common->data, &st) != 0 && errno == ENOENT;
-    if (store_open(c->common->data, STORE_CREATE, &s, &err) != 0) {
+    if (store_open(c->common->data, STORE_CREATE | STORE_TRY, &s, &err) != 0) {
         *holder = err.holder;
         return err.code == STORE_LOCKED
                    ? -1
@@ -121,20 +121,31 @@ static int refuse_locked(const call *c, long holder) {
                        c->common->data);
 }
 
+/*
+ * `trivet serve &` and the next command of a script start at once. A pairing code needs the server's port, and on a
+ * folder that has no database yet a server is likelier than none, so these two wait a moment for one to appear.
+ */
+static bool may_be_starting(const call *c) {
+    char path[PATH_MAX + 16];
+
+    snprintf(path, sizeof path, "%s/trivet.db", c->common->data);
+    return (c->flags & CLIENT_NETWORK) || access(path, F_OK) != 0;
+}
+
 static int ask(const call *c, reply *out) {
     const struct timespec pause = {0, PAUSE_MS * 1000000L};
     long holder = 0;
 
-    for (int i = 0; i < TRIES; i++) {
+    for (int waited = 0; waited < PATIENCE_MS; waited += PAUSE_MS) {
         int status = ask_server(c, out);
         if (status >= 0)
             return status;
         if (c->flags & CLIENT_SERVER_ONLY)
             return print_error(EX_UNAVAILABLE, "no server runs on %s; start one with `trivet serve`",
                                c->common->data);
-        if ((status = ask_store(c, out, &holder)) >= 0)
+        if ((waited >= GRACE_MS || !may_be_starting(c)) && (status = ask_store(c, out, &holder)) >= 0)
             return status;
-        nanosleep(&pause, NULL); /* store_open has waited for the lock already */
+        nanosleep(&pause, NULL);
     }
     return refuse_locked(c, holder);
 }

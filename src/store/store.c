@@ -214,7 +214,7 @@ int store_open(const char *folder, unsigned flags, store **out, store_error *err
     if (rc == 0)
         rc = folder_make(folder, create, err);
     if (rc == 0)
-        rc = folder_lock(folder, LOCK_WAIT_MS, &s->lock, err);
+        rc = folder_lock(folder, flags & STORE_TRY ? 0 : LOCK_WAIT_MS, &s->lock, err);
     if (rc == 0)
         rc = open_database(s, create, err);
     if (rc != 0) {

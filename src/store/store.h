@@ -53,7 +53,10 @@ typedef struct {
 bool store_name_equal(const store_name *a, const store_name *b);
 void store_name_hex(const store_name *name, char out[static 65]);
 
-enum { STORE_CREATE = 1, /* make the folder and the database where they are missing */ };
+enum {
+    STORE_CREATE = 1, /* make the folder and the database where they are missing */
+    STORE_TRY = 2     /* do not wait for the lock */
+};
 
 /* Opens and locks. `folder` is made with mode 0700 (with STORE_CREATE, parents included). Waits up to 2 s for
  * a lock. */
