@@ -74,6 +74,7 @@ check 'sources are formatted (make format)' formatted
 check 'includes keep to the layers' tests/lint/layers.sh
 check 'a library that looks into the program is seen' layers_can_fail merge/trivet_merge.h '#include "net/websocket.h"'
 check 'a lower layer that looks upwards is seen' layers_can_fail src/net/client.h '#include "serve/serve.h"'
+check 'what is for every room may look into none' layers_can_fail src/log.h '#include "cli/commands.h"'
 check "another's private header is seen" layers_can_fail src/cli/commands.h '#include "arena.h"'
 check 'manual pages are sound' manual
 check 'shell scripts are sound' shell
