@@ -206,7 +206,7 @@ static void every_allocation_may_fail(void **state) {
     ok(device_create(f->s, "first", NULL, 1, &d, secret, k, &f->err));
     memcpy(c.device_id, d.id, sizeof d.id);
     exhaust(&c, scene_write, false, 1);
-    exhaust(&c, scene_write, true, 5);
+    exhaust(&c, scene_write, true, 1);
     ok(store_begin(f->s, &f->err));
     ok(write_all(&c, f->s, &f->err));
     ok(store_commit(f->s, &f->err));
