@@ -354,6 +354,22 @@ static void test_import_what_was_exported(void **state) {
     free(exported);
 }
 
+/* What both sides forget is no change that a person made (merge §6, L5). */
+static void test_a_purge_is_no_history(void **state) {
+    fixture *f = *state;
+
+    plant(f);
+    assert_int_equal(ask(f, json_pack("{s:s, s:s}", "do", "rm", "id", "b2")), 0);
+    assert_int_equal(history_count(f), 2);
+    assert_int_equal(import(f,
+                            "{\"lists\":[[{\"id\":\"a1\",\"text\":\"milk\",\"done\":false,\"position\":1,"
+                            "\"updatedAt\":10}],[]]}",
+                            true),
+                     0);
+    assert_null(strstr(document(f), "b2"));
+    assert_int_equal(history_count(f), 2);
+}
+
 static void test_import_refused(void **state) {
     static const char *const documents[] = {"", "{", "[]", "{\"lists\":[[{\"id\":\"a\"}]]}",
                                             "{\"lists\":[[]]} x"};
@@ -492,6 +508,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_import_never_asks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_import_replace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_import_what_was_exported, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_purge_is_no_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_import_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pair, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pair_host, setup, teardown),

@@ -32,7 +32,8 @@ static const char STATE[] =
     "\"deletedAt\":2}],[],"
     "[{\"id\":\"e1\",\"text\":\"x\",\"position\":4},{\"id\":\"e3\",\"text\":\"y\",\"position\":4}],"
     "[{\"id\":\"both\",\"text\":\"open\",\"position\":1},"
-    "{\"id\":\"k\\u0000\\ud800z\",\"text\":\"odd id\",\"position\":2}]],"
+    "{\"id\":\"k\\u0000\\ud800z\",\"text\":\"odd "
+    "id\",\"position\":2},{\"id\":\"q\\\"x\",\"text\":\"quote\",\"position\":3}]],"
     "\"listsCategories\":[{\"label\":\"Groceries\",\"section\":\"a\",\"updatedAt\":1},"
     "{\"label\":\"groceries\",\"section\":\"a\",\"updatedAt\":1},"
     "{\"label\":\"Stra\\u00dfe \\u00c4\",\"section\":\"a\",\"updatedAt\":1},"
@@ -136,6 +137,9 @@ static void test_find(void **unused) {
         {"lists/both", 0, TRIVET_MERGE_LISTS, "open"},
         {"lockedLists/b", 0, TRIVET_MERGE_LOCKED_LISTS, "locked"},
         {"lockedLists/", EX_NOINPUT, 0, NULL},
+        {"q\"", 0, TRIVET_MERGE_LISTS, "quote"},
+        {"q\"x", 0, TRIVET_MERGE_LISTS, "quote"},
+        {"q\\", EX_NOINPUT, 0, NULL},
         {"k", 0, TRIVET_MERGE_LISTS, "odd id"},
         {"\xff", EX_DATAERR, 0, NULL},
     };
@@ -154,6 +158,20 @@ static void test_find(void **unused) {
             fail_msg("\"%s\": code %d, status %d, section %d: %s", cases[i].typed, code, err.status,
                      (int)section, err.message);
     }
+    trivet_merge_state_free(state);
+}
+
+/* An id in both sections has a way to be named, and the refusal says which. */
+static void test_id_in_both(void **unused) {
+    trivet_merge_state *state = read_state(STATE);
+    edit_error err = EDIT_ERROR_INIT;
+    trivet_merge_section section;
+    trivet_merge_item item;
+    size_t slot;
+
+    (void)unused;
+    assert_int_equal(edit_find(state, "both", &section, &slot, &item, &err), -1);
+    assert_non_null(strstr(err.message, "lockedLists/both"));
     trivet_merge_state_free(state);
 }
 
@@ -397,6 +415,12 @@ static void test_move(void **unused) {
         {HUGE_VALUES, "d", SIZE_MAX, EDIT_TOP, NULL, "d a b c", "p q", false},
         {TIGHT, "d", SIZE_MAX, EDIT_AFTER, "a", "a d b c", "p q", false}, /* at a's own position: a < d */
         {TIGHT, "a", SIZE_MAX, EDIT_AFTER, "b", "b a c d", "p q", false}, /* at c's own position: a < c */
+        /* halving the difference would overflow, and b fits neither neighbour's own position */
+        {"1.7e308,1.75e308,-1.7e308,1.79e308", "b", SIZE_MAX, EDIT_BEFORE, "a", "c b a d", "p q", false},
+        /* the middle rounds to the neighbour whose position does not do, the other's does */
+        {"5,1,1.0000000000000002,9", "a", SIZE_MAX, EDIT_AFTER, "b", "b a c d", "p q", false},
+        {"1.0000000000000002,1.0000000000000004,5,9", "d", SIZE_MAX, EDIT_AFTER, "a", "a d b c", "p q",
+         false},
         {"1,1,1,1.7976931348623157e308", "a", SIZE_MAX, EDIT_BOTTOM, NULL, "b c d a", "p q", true},
         {"-1.7976931348623157e308,1,2,3", "d", SIZE_MAX, EDIT_TOP, NULL, "d a b c", "p q", true},
     };
@@ -465,6 +489,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slot),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_id_in_both),
         cmocka_unit_test(test_exact_id_wins),
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_dates),
