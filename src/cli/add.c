@@ -28,7 +28,7 @@ int cli_add(int argc, char **argv) {
     if (status >= 0)
         return status;
     if (!(text = options_join(argc, argv)))
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     status = item_request(&common, json_pack("{s:s, s:b, s:s*}", "do", "add", "locked", locked, "slot", slot),
                           text, locked, 0, "added");
     free(text);

@@ -158,10 +158,11 @@ static int read_file(const char *path, const struct store_file *file, FILE *out,
     if (status != 0)
         return status;
     if (!find_member((span){text, len}, "state", &state))
-        status = print_error(EX_DATAERR, "%s: expected {\"state\":{...}}, as the app stores it", path);
+        status = print_failure(EX_DATAERR, "%s: expected {\"state\":{...}}, as the app stores it", path);
     else if (!find_section(state, file, &value))
-        status = print_error(EX_DATAERR, "%s: its state holds no array \"%s\"; is it of another app version?",
-                             path, file->section);
+        status =
+            print_failure(EX_DATAERR, "%s: its state holds no array \"%s\"; is it of another app version?",
+                          path, file->section);
     if (status == 0) {
         copy(out, file->section, value, any);
         if (find_categories(state, &value))
@@ -180,7 +181,7 @@ int app_stores_read(const char *folder, char **out, size_t *len) {
 
     *out = NULL;
     if (!(document = open_memstream(out, len)))
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     fputc('{', document);
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0] && status == 0; i++) {
         char path[PATH_MAX];
@@ -190,10 +191,10 @@ int app_stores_read(const char *folder, char **out, size_t *len) {
     }
     fputc('}', document);
     if (fclose(document) != 0 && status == 0)
-        status = print_error(EX_OSERR, "out of memory");
+        status = print_failure(EX_OSERR, "out of memory");
     if (status == 0 && !any)
-        status = print_error(EX_NOINPUT, "%s: the folder holds none of the app's stores, %s, %s and %s",
-                             folder, FILES[0].name, FILES[1].name, FILES[2].name);
+        status = print_failure(EX_NOINPUT, "%s: the folder holds none of the app's stores, %s, %s and %s",
+                               folder, FILES[0].name, FILES[1].name, FILES[2].name);
     if (status != 0) {
         free(*out);
         *out = NULL;

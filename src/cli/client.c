@@ -51,8 +51,9 @@ static int ask_server(const call *c, reply *out) {
         control_call_blocking(fd, c->request, c->raw, c->raw_len, &out->response, &out->raw, &out->raw_len);
     close(fd);
     if (code != 0)
-        return print_error(EX_UNAVAILABLE,
-                           "the server ended before it answered; whether it did what was asked is not known");
+        return print_failure(
+            EX_UNAVAILABLE,
+            "the server ended before it answered; whether it did what was asked is not known");
     return 0;
 }
 
@@ -64,7 +65,7 @@ static int network(config *settings, reachable_address *address) {
 
     config_init(settings);
     if (config_load(settings, NULL, message, sizeof message) != 0)
-        return print_error(EX_CONFIG, "%s", message);
+        return print_failure(EX_CONFIG, "%s", message);
     if (settings->name[0] == '\0' && gethostname(settings->name, sizeof settings->name) != 0)
         settings->name[0] = '\0';
     settings->name[sizeof settings->name - 1] = '\0';
@@ -83,7 +84,7 @@ static int run_here(const call *c, store *s, reply *out) {
     ctx.ip = address.text;
     ctx.port = settings.port;
     requests_run(&ctx, c->request, c->raw, c->raw_len, &out->response, &out->raw, &out->raw_len);
-    return out->response ? 0 : print_error(EX_OSERR, "out of memory");
+    return out->response ? 0 : print_failure(EX_OSERR, "out of memory");
 }
 
 /* -1: another process holds the store; *holder is its pid, 0 if unknown. */
@@ -99,7 +100,7 @@ static int ask_store(const call *c, reply *out, long *holder) {
         *holder = err.holder;
         return err.code == STORE_LOCKED
                    ? -1
-                   : print_error(err.status ? err.status : EX_SOFTWARE, "%s", err.message);
+                   : print_failure(err.status ? err.status : EX_SOFTWARE, "%s", err.message);
     }
     if (fresh) /* it may be a slip of the finger */
         print_note("%s: a new data folder was made", c->common->data);
@@ -112,13 +113,13 @@ static int ask_store(const call *c, reply *out, long *holder) {
 
 static int refuse_locked(const call *c, long holder) {
     if (holder > 0)
-        return print_error(EX_TEMPFAIL,
-                           "%s: process %ld holds the data folder and does not answer; wait for it, or "
-                           "end it",
-                           c->common->data, holder);
-    return print_error(EX_TEMPFAIL,
-                       "%s: another process holds the data folder and does not answer; wait for it",
-                       c->common->data);
+        return print_failure(EX_TEMPFAIL,
+                             "%s: process %ld holds the data folder and does not answer; wait for it, or "
+                             "end it",
+                             c->common->data, holder);
+    return print_failure(EX_TEMPFAIL,
+                         "%s: another process holds the data folder and does not answer; wait for it",
+                         c->common->data);
 }
 
 /*
@@ -141,8 +142,8 @@ static int ask(const call *c, reply *out) {
         if (status >= 0)
             return status;
         if (c->flags & CLIENT_SERVER_ONLY)
-            return print_error(EX_UNAVAILABLE, "no server runs on %s; start one with `trivet serve`",
-                               c->common->data);
+            return print_failure(EX_UNAVAILABLE, "no server runs on %s; start one with `trivet serve`",
+                                 c->common->data);
         if ((waited >= GRACE_MS || !may_be_starting(c)) && (status = ask_store(c, out, &holder)) >= 0)
             return status;
         nanosleep(&pause, NULL);
@@ -157,8 +158,8 @@ static int judge(const reply *r) {
 
     if (json_is_true(json_object_get(r->response, "ok")))
         return 0;
-    return print_error(status > 0 && status < 128 ? status : EX_SOFTWARE, "%s",
-                       message[0] ? message : "the server refused");
+    return print_failure(status > 0 && status < 128 ? status : EX_SOFTWARE, "%s",
+                         message[0] ? message : "the server refused");
 }
 
 int client_request(const cli_common *common, json_t *request, const char *raw, size_t raw_len, unsigned flags,
@@ -168,7 +169,8 @@ int client_request(const cli_common *common, json_t *request, const char *raw, s
 
     *out = (reply){0};
     if (!request)
-        return print_error(EX_DATAERR, "an argument is not UTF-8; is the terminal's character set another?");
+        return print_failure(EX_DATAERR,
+                             "an argument is not UTF-8; is the terminal's character set another?");
     status = ask(&c, out);
     json_decref(request);
     if (status == 0)
@@ -197,7 +199,7 @@ int client_state(const cli_common *common, reply *r, trivet_merge_state **state)
     if (r->raw && trivet_merge_state_read(r->raw, r->raw_len, TRIVET_MERGE_COMPUTER, state, &err) == 0)
         return 0;
     reply_release(r);
-    return print_error(EX_DATAERR, "the stored state is damaged: %s: %s", err.path, err.reason);
+    return print_failure(EX_DATAERR, "the stored state is damaged: %s: %s", err.path, err.reason);
 }
 
 const char *reply_string(const json_t *object, const char *key) {

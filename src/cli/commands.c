@@ -94,8 +94,8 @@ static int refuse_unknown(const char *typed) {
         }
     }
     if (nearest)
-        return print_error(EX_USAGE, "\"%.50s\" is no command; did you mean `trivet %s`?", typed, nearest);
-    return print_error(EX_USAGE, "\"%.50s\" is no command; `trivet --help` lists them", typed);
+        return print_failure(EX_USAGE, "\"%.50s\" is no command; did you mean `trivet %s`?", typed, nearest);
+    return print_failure(EX_USAGE, "\"%.50s\" is no command; `trivet --help` lists them", typed);
 }
 
 /* ---- main --------------------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ int cli_edit(int argc, char **argv) {
     if (status >= 0)
         return status;
     if (!(text = options_join(argc - 1, argv + 1)))
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     status = item_request(&common, json_pack("{s:s, s:s}", "do", "edit", "id", argv[0]), text, locked, 0,
                           "edited");
     free(text);

@@ -78,7 +78,7 @@ int cli_import(int argc, char **argv) {
     if ((status = read_document(argv[0], &document, &len)) != 0)
         return status;
     if (len == 0)
-        status = print_error(EX_DATAERR, "%s is empty; expected a JSON document", argv[0]);
+        status = print_failure(EX_DATAERR, "%s is empty; expected a JSON document", argv[0]);
     else
         status = send_document(&common, document, len, replace);
     free(document);

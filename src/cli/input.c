@@ -18,8 +18,8 @@ static int read_stream(FILE *in, const char *name, char **out, size_t *len) {
             char *grown = used < INPUT_MAX ? realloc(bytes, larger) : NULL;
             if (!grown) {
                 free(bytes);
-                return used < INPUT_MAX ? print_error(EX_OSERR, "out of memory")
-                                        : print_error(EX_DATAERR, "%s is larger than 1 GiB", name);
+                return used < INPUT_MAX ? print_failure(EX_OSERR, "out of memory")
+                                        : print_failure(EX_DATAERR, "%s is larger than 1 GiB", name);
             }
             bytes = grown;
             size = larger;
@@ -32,7 +32,7 @@ static int read_stream(FILE *in, const char *name, char **out, size_t *len) {
     if (ferror(in)) {
         int why = errno;
         free(bytes);
-        return print_error(EX_IOERR, "%s: %s", name, strerror(why));
+        return print_failure(EX_IOERR, "%s: %s", name, strerror(why));
     }
     bytes[used] = '\0';
     *out = bytes;
@@ -49,7 +49,7 @@ int input_read(const char *path, char **out, size_t *len) {
     if (strcmp(path, "-") == 0)
         return read_stream(stdin, "standard input", out, len);
     if (!(in = fopen(path, "rbe")))
-        return print_error(EX_NOINPUT, "%s: %s", path, strerror(errno));
+        return print_failure(EX_NOINPUT, "%s: %s", path, strerror(errno));
     status = read_stream(in, path, out, len);
     fclose(in);
     return status;

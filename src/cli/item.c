@@ -39,7 +39,7 @@ static int print_json(const trivet_merge_item *item) {
     size_t len;
 
     if (trivet_merge_item_write(item, &json, &len) != 0)
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     printf("%.*s\n", (int)len, json);
     free(json);
     return 0;
@@ -79,7 +79,7 @@ int item_request(const cli_common *common, json_t *request, const char *text, bo
                       .short_id = reply_string(r.response, "short")};
     if (!r.raw || trivet_merge_state_new(&keeper) != 0 ||
         trivet_merge_item_read(keeper, r.raw, r.raw_len, &item, &err) != 0)
-        status = print_error(EX_PROTOCOL, "the answer holds no item: %s", err.reason);
+        status = print_failure(EX_PROTOCOL, "the answer holds no item: %s", err.reason);
     else
         status = item_print(&item, &at, verb, locked, common->json);
     trivet_merge_state_free(keeper);

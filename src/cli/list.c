@@ -21,7 +21,7 @@ static int show(const trivet_merge_state *state, trivet_merge_section section, s
             print_note("Nothing is on the %slists. `trivet add TEXT` adds something.",
                        section == TRIVET_MERGE_LOCKED_LISTS ? "locked " : "");
     }
-    return code == 0 ? print_finish() : print_error(EX_OSERR, "out of memory");
+    return code == 0 ? print_finish() : print_failure(EX_OSERR, "out of memory");
 }
 
 int cli_list(int argc, char **argv) {
@@ -52,7 +52,7 @@ int cli_list(int argc, char **argv) {
         return status;
     section = locked ? TRIVET_MERGE_LOCKED_LISTS : TRIVET_MERGE_LISTS;
     if (typed && edit_slot(state, section, typed, &slot, &err) != 0)
-        status = print_error(err.status, "%s", err.message);
+        status = print_failure(err.status, "%s", err.message);
     else
         status = show(state, section, slot, common.json);
     trivet_merge_state_free(state);

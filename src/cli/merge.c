@@ -73,7 +73,7 @@ static int read_inputs(const arguments *typed, merge_inputs *in) {
         if ((status = input_read(typed->picks, &picks, &len)) != 0)
             return status;
         if (!merge_picks_read(in, picks, len, why, sizeof why))
-            status = print_error(EX_DATAERR, "%s: %s; nothing was merged", typed->picks, why);
+            status = print_failure(EX_DATAERR, "%s: %s; nothing was merged", typed->picks, why);
         free(picks);
     }
     return status;
@@ -82,13 +82,13 @@ static int read_inputs(const arguments *typed, merge_inputs *in) {
 static int tell_error(const arguments *typed, const trivet_merge_error *error) {
     const char *colon = error->path[0] ? ": " : "";
     if (error->code == TRIVET_MERGE_ENOMEM)
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     if (error->code == TRIVET_MERGE_EPICK)
-        return print_error(EX_DATAERR, "%s: %s%s%s; run it without --picks to see which ties there are",
-                           typed->picks, error->path, colon, error->reason);
-    return print_error(EX_DATAERR, "%s: %s%s%s; nothing was merged, correct %s first",
-                       trivet_merge_side_name(error->side), error->path, colon, error->reason,
-                       file_of(typed, error->side));
+        return print_failure(EX_DATAERR, "%s: %s%s%s; run it without --picks to see which ties there are",
+                             typed->picks, error->path, colon, error->reason);
+    return print_failure(EX_DATAERR, "%s: %s%s%s; nothing was merged, correct %s first",
+                         trivet_merge_side_name(error->side), error->path, colon, error->reason,
+                         file_of(typed, error->side));
 }
 
 /* What the result asks for, and the exit status that says so. */

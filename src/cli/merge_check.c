@@ -124,7 +124,7 @@ static bool write_expected(const char *folder, const char *text) {
     bool good = file && fputs(text, file) >= 0;
     good = file && fclose(file) == 0 && good;
     if (!good)
-        print_error(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+        print_failure(EX_CANTCREAT, "%s: %s", path, strerror(errno));
     return good;
 }
 
@@ -196,18 +196,18 @@ int merge_check(char *const *folders, size_t count, bool accept) {
     int status = 0;
     FTS *tree = count > 0 ? fts_open(folders, FTS_LOGICAL | FTS_NOCHDIR, by_name) : NULL;
     if (!tree)
-        return print_error(EX_NOINPUT, "cannot look for cases: %s", strerror(errno));
+        return print_failure(EX_NOINPUT, "cannot look for cases: %s", strerror(errno));
     for (FTSENT *entry; (entry = fts_read(tree));) {
         if (entry->fts_info == FTS_NS || entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
-            status = print_error(EX_NOINPUT, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
+            status = print_failure(EX_NOINPUT, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
         else if (entry->fts_info == FTS_D && is_case(entry->fts_path))
             check_case(&k, entry->fts_path);
     }
     fts_close(tree);
     printf("1..%zu\n", k.run);
     if (status == 0 && k.run == 0)
-        return print_error(EX_NOINPUT,
-                           "no case in %s: a case is a folder that holds phone.json and computer.json",
-                           folders[0]);
+        return print_failure(EX_NOINPUT,
+                             "no case in %s: a case is a folder that holds phone.json and computer.json",
+                             folders[0]);
     return status != 0 ? status : k.failed > 0;
 }

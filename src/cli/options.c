@@ -23,7 +23,7 @@ int options_refuse(const char *command, const char *format, ...) {
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    return print_error(EX_USAGE, "%s; `trivet %s --help` says more", message, command);
+    return print_failure(EX_USAGE, "%s; `trivet %s --help` says more", message, command);
 }
 
 bool options_number(const char *command, const char *what, const char *typed, int64_t least, int64_t most,
@@ -95,9 +95,9 @@ static int data_folder(const char *typed, cli_common *common) {
             base = user->pw_dir;
     }
     if (!base || !base[0])
-        return print_error(EX_USAGE, "where is the data folder? Say --data DIR, or set TRIVET_DATA");
+        return print_failure(EX_USAGE, "where is the data folder? Say --data DIR, or set TRIVET_DATA");
     if ((size_t)snprintf(common->data, sizeof common->data, "%s%s", base, rest) >= sizeof common->data)
-        return print_error(EX_USAGE, "the path of the data folder is too long");
+        return print_failure(EX_USAGE, "the path of the data folder is too long");
     return -1;
 }
 

@@ -26,7 +26,7 @@ static int print_entry(const trivet_merge_state *state, size_t slot, bool json) 
         return print_finish();
     }
     if (trivet_merge_unquote(entry.text, &text, &len) != 0)
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     print_block(stdout, text, len);
     if (len > 0 && text[len - 1] != '\n' && isatty(STDOUT_FILENO)) /* a pipe gets what the pad holds */
         putchar('\n');
@@ -44,7 +44,7 @@ static int read_pad(const cli_common *common, const char *typed) {
     if (status != 0)
         return status;
     if (edit_slot(state, TRIVET_MERGE_SCRATCHPAD, typed, &slot, &err) != 0)
-        status = print_error(err.status, "%s", err.message);
+        status = print_failure(err.status, "%s", err.message);
     else
         status = print_entry(state, slot, common->json);
     trivet_merge_state_free(state);
@@ -90,7 +90,7 @@ static int write_pad(const cli_common *common, const char *typed, const char *se
     if ((status = input_read("-", &text, &len)) != 0)
         return status;
     if (strlen(text) != len)
-        status = print_error(EX_DATAERR, "standard input holds a NUL byte; is it a text?");
+        status = print_failure(EX_DATAERR, "standard input holds a NUL byte; is it a text?");
     else
         status = send_pad(common, typed, text);
     free(text);

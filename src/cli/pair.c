@@ -14,7 +14,7 @@ static int print_code_json(json_t *response) {
 
     json_object_del(response, "ok");
     if (!(text = json_dumps(response, JSON_COMPACT)))
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     puts(text);
     sodium_memzero(text, strlen(text));
     free(text);
@@ -28,11 +28,11 @@ static int print_code(const json_t *response) {
     int status = 0;
 
     if (!text)
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     if (trivet_proto_pairing_decode(text, strlen(text), &pairing, &err) != 0)
-        status = print_error(EX_PROTOCOL, "the answer holds no pairing code: %s: %s", err.path, err.reason);
+        status = print_failure(EX_PROTOCOL, "the answer holds no pairing code: %s: %s", err.path, err.reason);
     else if (pairing_show(stdout, &pairing, pairing_colour(stdout)) != 0)
-        status = print_error(EX_IOERR, "the code could not be shown");
+        status = print_failure(EX_IOERR, "the code could not be shown");
     sodium_memzero(&pairing, sizeof pairing);
     sodium_memzero(text, strlen(text));
     free(text);
@@ -77,9 +77,9 @@ int cli_pair(int argc, char **argv) {
     if (status >= 0)
         return status;
     if (web)
-        return print_error(EX_UNAVAILABLE,
-                           "this version has no page for a phone's browser; leave --web out and use the "
-                           "app");
+        return print_failure(EX_UNAVAILABLE,
+                             "this version has no page for a phone's browser; leave --web out and use the "
+                             "app");
     status = client_request(
         &common,
         json_pack("{s:s, s:s*, s:s*, s:s*}", "do", "pair", "host", host, "name", name, "replace", replace),

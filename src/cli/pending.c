@@ -167,10 +167,11 @@ int cli_pending(int argc, char **argv) {
     questions = r.raw ? json_loadb(r.raw, r.raw_len, 0, NULL) : NULL;
     if (questions && !locked)
         withhold(questions);
-    status = questions ? print_questions(questions, common.json)
-                       : print_error(EX_DATAERR,
-                                     "a question holds a value that cannot be shown; `trivet resolve` still "
-                                     "answers it");
+    status = questions
+                 ? print_questions(questions, common.json)
+                 : print_failure(EX_DATAERR,
+                                 "a question holds a value that cannot be shown; `trivet resolve` still "
+                                 "answers it");
     json_decref(questions);
     reply_release(&r);
     return status;

@@ -25,7 +25,7 @@ static int read_code(const char *from, char **text, size_t *len) {
         return input_read(from, text, len);
     *len = strlen(from);
     *text = strdup(from);
-    return *text != NULL ? 0 : print_error(EX_OSERR, "out of memory");
+    return *text != NULL ? 0 : print_failure(EX_OSERR, "out of memory");
 }
 
 static int init_with(const char *folder, const char *from, const char *name) {
@@ -41,14 +41,14 @@ static int init_with(const char *folder, const char *from, const char *name) {
     sodium_memzero(text, len);
     free(text);
     if (code != 0)
-        status = print_error(
+        status = print_failure(
             EX_DATAERR, "that is no pairing code (%s%s%s); `trivet pair --json` on the computer makes one",
             bad.path, bad.path[0] == '\0' ? "" : ": ", bad.reason);
     else if (pairing.secret[0] == '\0')
-        status = print_error(
+        status = print_failure(
             EX_DATAERR, "this code is for a browser and has no secret; make one with `trivet pair --json`");
     else if (phone_folder_init(folder, &pairing, name, &err) != 0)
-        status = print_error(err.status, "%s", err.message);
+        status = print_failure(err.status, "%s", err.message);
     else {
         printf("%s is paired with %s:%u; sync with: trivet phone --state %s sync\n", folder, pairing.ip,
                (unsigned)pairing.port, folder);
@@ -138,7 +138,7 @@ static int verb_sync(const char *folder, int argc, char **argv) {
     phone_session_result result;
     edit_error err = EDIT_ERROR_INIT;
     if (phone_folder_open(folder, &f, &err) != 0 || phone_session_run(f, &session, &result, &err) != 0)
-        status = print_error(err.status, "%s", err.message);
+        status = print_failure(err.status, "%s", err.message);
     else {
         if (common.json)
             print_synced_json(&result);

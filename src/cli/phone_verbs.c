@@ -34,7 +34,7 @@ static int phone_open(phone *p, const char *path) {
 static int phone_close(phone *p) {
     trivet_merge_state_free(p->state);
     phone_folder_close(p->folder);
-    return p->err.status == 0 ? print_finish() : print_error(p->err.status, "%s", p->err.message);
+    return p->err.status == 0 ? print_finish() : print_failure(p->err.status, "%s", p->err.message);
 }
 
 static const char SHOW_LOCKED[] = "show the item even if it is in a locked list";
@@ -90,7 +90,7 @@ int phone_add(const char *folder, int argc, char **argv) {
         return status;
     char *text = options_join(argc, argv);
     if (text == NULL)
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     trivet_merge_section section = locked ? TRIVET_MERGE_LOCKED_LISTS : TRIVET_MERGE_LISTS;
     size_t slot = 0;
     phone p;
@@ -115,7 +115,7 @@ int phone_edit(const char *folder, int argc, char **argv) {
         return status;
     char *text = options_join(argc - 1, argv + 1);
     if (text == NULL)
-        return print_error(EX_OSERR, "out of memory");
+        return print_failure(EX_OSERR, "out of memory");
     phone p;
     int edited = phone_open(&p, folder);
     if (edited == 0)
@@ -266,7 +266,7 @@ int phone_pad(const char *folder, int argc, char **argv) {
     size_t len = 0;
     if ((status = input_read("-", &text, &len)) != 0)
         return status;
-    status = strlen(text) != len ? print_error(EX_DATAERR, "standard input holds a NUL byte; is it a text?")
+    status = strlen(text) != len ? print_failure(EX_DATAERR, "standard input holds a NUL byte; is it a text?")
                                  : pad_with(folder, argv[0], text);
     free(text);
     return status;

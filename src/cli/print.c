@@ -102,7 +102,7 @@ static void message(const char *before, const char *format, va_list args) {
     fputc('\n', stderr);
 }
 
-int print_error(int status, const char *format, ...) {
+int print_failure(int status, const char *format, ...) {
     va_list args;
 
     va_start(args, format);
@@ -181,5 +181,5 @@ int print_finish(void) {
         return 0;
     if (errno == EPIPE) /* the reader has seen enough */
         return 0;
-    return print_error(EX_IOERR, "standard output: %s", strerror(errno));
+    return print_failure(EX_IOERR, "standard output: %s", strerror(errno));
 }

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <trivet_merge.h>
 
-/* "trivet: ..." on standard error, control characters escaped; returns `status`. */
-int print_error(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "trivet: ..." on standard error, control characters escaped; returns `status`. (cmocka has the name print_error.) */
+int print_failure(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A remark on standard error that is no failure. */
 void print_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

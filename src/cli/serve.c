@@ -34,7 +34,7 @@ int cli_serve(int argc, char **argv) {
         return status;
     config_init(&settings);
     if (config_load(&settings, file, message, sizeof message) != 0)
-        return print_error(EX_CONFIG, "%s", message);
+        return print_failure(EX_CONFIG, "%s", message);
     if ((port && config_set(&settings, "port", port, message, sizeof message) != 0) ||
         (host && config_set(&settings, "host", host, message, sizeof message) != 0) ||
         (no_mdns && config_set(&settings, "mdns", "off", message, sizeof message) != 0))
