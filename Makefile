@@ -101,6 +101,9 @@ $(BUILD)/tests/test_merge%: $(BUILD)/obj/tests/test_merge%.o $(BUILD)/libtrivet-
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lm
 
+# Its memory runs out on purpose.
+$(BUILD)/tests/test_merge_memory: private ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
 # This one makes each allocation fail in its turn.
 $(BUILD)/tests/test_proto_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
 
