@@ -343,8 +343,6 @@ typedef struct {
 
 static int sink_put(const char *bytes, size_t len, void *ctx) {
     sink *s = ctx;
-    if (s->failed)
-        return -1;
     if (s->room - s->len < len) {
         size_t room = (s->len + len) * 2;
         uint8_t *data = realloc(s->data, room);

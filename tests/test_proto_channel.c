@@ -242,7 +242,8 @@ static void binary_messages_are_of_another_version(void **state) {
     raw_phone raw;
     (void)state;
     raw_init(&raw);
-    trivet_proto_computer_receive(raw.c, true, (const uint8_t *)HEARTBEAT, strlen(HEARTBEAT), raw.now);
+    raw_agree(&raw);
+    trivet_proto_computer_receive(raw.c, true, (const uint8_t *)EARLY_LOG, strlen(EARLY_LOG), raw.now);
     raw_expect_close(&raw, 4004);
     raw_release(&raw);
 }
@@ -343,6 +344,7 @@ static void what_waits_is_handled_until_the_end(void **state) {
     raw_send(&raw, RAW_HANDSHAKE);
     raw_send(&raw, "{\"type\":\"sync_request\"}");
     raw_plain(&raw, HEARTBEAT);
+    memset(raw.key, 0, sizeof raw.key); /* what the machine's key is once it was wiped */
     raw_send(&raw, "{\"type\":\"sync_request\"}");
     raw_expect(&raw, TRIVET_PROTO_EVENT_HANDSHAKE);
     trivet_proto_computer_accept(raw.c, raw.now);
@@ -401,6 +403,25 @@ static void plaintext_after_the_handshake(void **state) {
         raw_expect_close(&raw, 4004);
         raw_release(&raw);
     }
+}
+
+/* Sealed well, and not said to be. */
+static void an_envelope_says_that_it_is_one(void **state) {
+    raw_phone raw;
+    uint8_t nonce[24] = {0xee}, *envelope;
+    size_t len;
+    (void)state;
+    raw_init(&raw);
+    raw_open(&raw);
+    assert_int_equal(trivet_proto_channel1_seal(raw.key, nonce, (const uint8_t *)HEARTBEAT, strlen(HEARTBEAT),
+                                                &envelope, &len),
+                     0);
+    assert_memory_equal(envelope, "{\"enc\":true", 11);
+    memcpy(envelope + 7, "null", 4);
+    trivet_proto_computer_receive(raw.c, false, envelope, len, raw.now);
+    free(envelope);
+    raw_expect_close(&raw, 4004);
+    raw_release(&raw);
 }
 
 static void a_box_that_does_not_open(void **state) {
@@ -469,7 +490,7 @@ static void the_nonces_run_out(void **state) {
     raw_expect(&raw, TRIVET_PROTO_EVENT_SYNC_REQUEST);
     raw_expect(&raw, TRIVET_PROTO_EVENT_SYNC_REQUEST);
     raw_is_quiet(&raw);
-    raw_send(&raw, HEARTBEAT);
+    raw_send(&raw, "{\"type\":\"sync_request\"}");
     raw_expect_close(&raw, 1001);
     raw_release(&raw);
 
@@ -821,6 +842,7 @@ int main(void) {
         cmocka_unit_test(one_megabyte_waits_at_most),
         cmocka_unit_test(the_limit_afterwards_is_the_owners),
         cmocka_unit_test(plaintext_after_the_handshake),
+        cmocka_unit_test(an_envelope_says_that_it_is_one),
         cmocka_unit_test(a_box_that_does_not_open),
         cmocka_unit_test(a_replayed_nonce),
         cmocka_unit_test(a_replayed_handshake),

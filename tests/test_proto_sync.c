@@ -174,6 +174,22 @@ static void sync_request_during_a_sync_is_dropped(void **state) {
     pair_release(&pair);
 }
 
+/* ---- heartbeats ---- */
+
+/* The computer answers the phone's; two that answered each other would never stop. */
+static void heartbeats_end(void **state) {
+    test_pair pair;
+    trivet_proto_output output;
+    (void)state;
+    pair_open(&pair);
+    assert_int_equal(trivet_proto_phone_send(pair.p, TRIVET_PROTO_HEARTBEAT, NULL), 0);
+    assert_true(pump_to_computer(&pair));
+    assert_true(pump_to_phone(&pair));
+    assert_false(trivet_proto_phone_output(pair.p, &output));
+    no_events(&pair);
+    pair_release(&pair);
+}
+
 /* ---- answers ---- */
 
 static void answer_to_a_given_up_sync_is_dropped(void **state) {
@@ -272,6 +288,7 @@ int main(void) {
         cmocka_unit_test(calls_out_of_turn),
         cmocka_unit_test(own_bad_messages_are_not_sent),
         cmocka_unit_test(sync_request_during_a_sync_is_dropped),
+        cmocka_unit_test(heartbeats_end),
         cmocka_unit_test(answer_to_a_given_up_sync_is_dropped),
         cmocka_unit_test(no_answer_in_time),
         cmocka_unit_test(files_hold_up_the_answer_timeout),
