@@ -14,6 +14,7 @@
 #include "store/question.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -140,6 +141,7 @@ static int watch_signals(struct server *s) {
     static const int numbers[] = {SIGTERM, SIGINT};
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over the user's limit is a full disk, told as one */
     for (int i = 0; i < 2; i++) {
         uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;
@@ -281,6 +283,9 @@ int serve_run(const char *folder, const config *c) {
 
     /* SQLite and merges run one at a time: more threads would only sleep. One is left for name look-ups. */
     setenv("UV_THREADPOOL_SIZE", "2", 0);
+#ifdef M_ARENA_MAX
+    mallopt(M_ARENA_MAX, 1); /* what one thread frees, the other may use: an idle server stays small */
+#endif
     if (!s || sodium_init() < 0 || uv_loop_init(&s->loop) != 0) {
         free(s);
         log_error("out of memory");

@@ -9,6 +9,7 @@
 #include "serve/reconcile.h"
 #include "store/question.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,9 @@ static void free_sync(sync_run *s) {
     free(s->document);
     connection_let_go(s->connection);
     free(s);
+#ifdef __GLIBC__
+    malloc_trim(0); /* a sync's states are the largest things by far: an idle server gives them back */
+#endif
 }
 
 /* Tells those who wait, and lets the connection have its next sync. The object goes when no job holds it. */
