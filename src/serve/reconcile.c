@@ -413,37 +413,40 @@ static reconcile_outcome begin_round(reconcile *r, reconcile_outcome outcome) {
     return outcome;
 }
 
-/* Whether an answer is the one that the proposal was merged from; `state` is its reading. */
-static bool unchanged(const reconcile *r, const char *document, size_t len, const trivet_merge_state *state,
-                      int64_t since) {
-    if (since != r->since)
-        return false;
-    return (len == r->phone_len && memcmp(document, r->phone_document, len) == 0) ||
-           trivet_merge_state_equal(state, r->phone);
+/* Whether the state that the proposal was merged from is still the computer's, and `since` still the phone's. */
+static bool stands(reconcile *r, int64_t since) {
+    store_name head;
+    return r->proposed && since == r->since && head_get(r->store, &head, &r->error) == 0 &&
+           store_name_equal(&head, &r->head);
+}
+
+static reconcile_outcome apply(reconcile *r, int64_t now) {
+    r->proposed = false;
+    return commit(r, now) == 0 ? RECONCILE_APPLY : failed(r);
 }
 
 reconcile_outcome reconcile_answer(reconcile *r, char *document, size_t len, int64_t since, int64_t now) {
     trivet_merge_state *state = NULL;
-    store_name head;
+    bool standing = stands(r, since);
 
+    if (standing && len == r->phone_len && memcmp(document, r->phone_document, len) == 0) {
+        free(document); /* the usual second answer: nothing new to read */
+        return apply(r, now);
+    }
     int rc = trivet_merge_state_read_steal(document, len, TRIVET_MERGE_PHONE, &state, &r->refusal);
     if (rc == TRIVET_MERGE_EINPUT)
         return RECONCILE_REFUSED;
-    if (rc != 0)
+    if (rc != 0 || r->error.code) {
+        trivet_merge_state_free(state);
         return failed(r);
-    if (r->proposed) {
-        if (head_get(r->store, &head, &r->error) != 0) {
-            trivet_merge_state_free(state);
-            return failed(r);
-        }
-        if (store_name_equal(&head, &r->head) && unchanged(r, document, len, state, since)) {
-            trivet_merge_state_free(state);
-            return commit(r, now) == 0 ? RECONCILE_APPLY : failed(r);
-        }
-        if (r->renewed++ == r->settings.max_rounds) {
-            trivet_merge_state_free(state);
-            return RECONCILE_RESTLESS;
-        }
+    }
+    if (standing && trivet_merge_state_equal(state, r->phone)) {
+        trivet_merge_state_free(state);
+        return apply(r, now);
+    }
+    if (r->proposed && r->renewed++ == r->settings.max_rounds) {
+        trivet_merge_state_free(state);
+        return RECONCILE_RESTLESS;
     }
     drop_merge(r);
     trivet_merge_state_free(r->phone);
