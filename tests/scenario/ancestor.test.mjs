@@ -241,6 +241,30 @@ scenario('a backup that is older than the pairing', async (s) => {
     await holds(s, phone, ['birch, edited', 'cedar, edited', 'elm', 'fir', 'oak']);
 });
 
+scenario('a backup that is older than the pairing, where the tombstones are long gone', async (s) => {
+    // Only the graves know that these were deleted (merge §10).
+    await s.serve();
+    const phone = await s.phone();
+    const ids = ['ash', 'birch', 'cedar', 'elm', 'fir', 'oak'].map((word) => phone.add('lists', 0, s.text(word)).id);
+    const backup = phone.backup();
+    await s.confirmed(phone);
+    phone.remove(ids[0]);
+    await s.cli(['rm', ids[1]]);
+    for (let i = 0; i < 2; i++) await s.confirmed(phone);
+    phone.purge();
+    for (let i = 0; i < 2; i++) await s.confirmed(phone);
+    assert.ok(!itemsOf(await s.export()).some((item) => item.deleted));
+    phone.restore(backup);
+    // Edited after it was deleted: someone wanted it.
+    phone.edit(ids[1], s.text('birch, edited after all'));
+    phone.edit(ids[2], s.text('cedar, edited'));
+    for (let i = 0; i < 2; i++) {
+        await s.confirmed(phone);
+        await noQuestions(s);
+        await holds(s, phone, ['birch, edited after all', 'cedar, edited', 'elm', 'fir', 'oak']);
+    }
+});
+
 /* Syncs, answers the questions that come up, and counts them. */
 async function answering(s, phone, answer) {
     let asked = 0;
