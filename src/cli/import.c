@@ -33,10 +33,12 @@ static void print_result(const json_t *response, bool replace) {
             ties, ties == 1 ? "" : "s", ties == 1 ? "was" : "were");
 }
 
-static int send_document(const cli_common *common, const char *document, size_t len, bool replace) {
+static int send_document(const cli_common *common, const char *name, const char *document, size_t len,
+                         bool replace) {
     reply r;
-    int status = client_request(common, json_pack("{s:s, s:b}", "do", "import", "replace", replace), document,
-                                len, 0, &r);
+    int status =
+        client_request(common, json_pack("{s:s, s:b, s:s}", "do", "import", "replace", replace, "name", name),
+                       document, len, 0, &r);
 
     if (status != 0)
         return status;
@@ -69,6 +71,7 @@ int cli_import(int argc, char **argv) {
         1,
         1};
     cli_common common;
+    const char *name;
     char *document = NULL;
     size_t len = 0;
     int status = options_parse(&usage, &argc, &argv, &common);
@@ -77,10 +80,11 @@ int cli_import(int argc, char **argv) {
         return status;
     if ((status = read_document(argv[0], &document, &len)) != 0)
         return status;
+    name = strcmp(argv[0], "-") == 0 ? "standard input" : argv[0];
     if (len == 0)
-        status = print_failure(EX_DATAERR, "%s is empty; expected a JSON document", argv[0]);
+        status = print_failure(EX_DATAERR, "%s is empty; expected a JSON document", name);
     else
-        status = send_document(&common, document, len, replace);
+        status = send_document(&common, name, document, len, replace);
     free(document);
     return status;
 }

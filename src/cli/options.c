@@ -141,6 +141,14 @@ static int check_count(const cli_usage *u, int argc, char **argv) {
     return -1;
 }
 
+/* getopt leaves the option's `val` in optopt where it was known but was given a value that it does not take. */
+static int refuse_option(const cli_usage *u, const char *typed) {
+    if (optopt != 0 && strncmp(typed, "--", 2) == 0)
+        return options_refuse(u->command, "%.*s takes no value", (int)strcspn(typed, "="), typed);
+    return options_refuse(u->command,
+                          "\"%.100s\" is no option here (a text that starts with - goes after --)", typed);
+}
+
 int options_parse(const cli_usage *u, int *argc, char ***argv, cli_common *common) {
     struct option table[MAX_OPTIONS + OWN + 1];
     const char *data = NULL;
@@ -162,12 +170,7 @@ int options_parse(const cli_usage *u, int *argc, char ***argv, cli_common *commo
         else if (c == ':')
             return options_refuse(u->command, "%s wants a value", (*argv)[optind - 1]);
         else if (c == '?')
-            return optopt >= 1000
-                       ? options_refuse(u->command, "%s takes no value", (*argv)[optind - 1])
-                       : options_refuse(
-                             u->command,
-                             "\"%.100s\" is no option here (a text that starts with - goes after --)",
-                             (*argv)[optind - 1]);
+            return refuse_option(u, (*argv)[optind - 1]);
         else if (take(&u->options[c - 1000], optarg) != 0)
             return EX_USAGE;
     }

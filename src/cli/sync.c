@@ -106,5 +106,6 @@ int cli_sync(int argc, char **argv) {
         printf("started with %zu phone%s\n", count, count == 1 ? "" : "s");
     }
     reply_release(&r);
-    return print_finish() != 0 ? print_finish() : status;
+    int written = print_finish();
+    return written != 0 ? written : status;
 }

@@ -361,6 +361,13 @@ static int put_in_place(request *r, const trivet_merge_state *in, const trivet_m
     return ok ? 0 : request_refuse_memory(r);
 }
 
+static int refuse_document(request *r, int code, const trivet_merge_error *why, const char *name) {
+    if (code == TRIVET_MERGE_ENOMEM)
+        return request_refuse_memory(r);
+    return request_refuse(r, EX_DATAERR, "%s: %s%s%s; nothing was imported", name ? name : "the document",
+                          why->path, why->path[0] ? ": " : "", why->reason);
+}
+
 int handle_import(request *r) {
     trivet_merge_error why = TRIVET_MERGE_ERROR_INIT;
     trivet_merge_counts counts;
@@ -369,17 +376,18 @@ int handle_import(request *r) {
     json_t *numbers;
     size_t ties = 0;
     change c = {0};
+    const char *name;
     bool replace;
     int code, result = -1;
 
-    if (request_flag(r, "replace", &replace) != 0)
+    if (request_flag(r, "replace", &replace) != 0 || request_string(r, "name", &name) != 0)
         return -1;
     if (!r->raw)
         return request_refuse(r, EX_PROTOCOL, "the document to import is missing");
     if (change_begin(r, &c) != 0)
         goto out;
     if ((code = trivet_merge_state_read(r->raw, r->raw_len, TRIVET_MERGE_PHONE, &in, &why)) != 0) {
-        refuse_merge(r, code, &why);
+        refuse_document(r, code, &why, name);
         goto out;
     }
     if (replace) {

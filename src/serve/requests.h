@@ -8,23 +8,31 @@
  * finds no server opens the store and runs them itself. Requests marked "server" need one and are answered by
  * serve.c.
  *
- *     name     request                                   response
- *     state                                              raw*: the canonical document (merge §1)
- *     add      locked?, slot? (typed), text or raw*      raw*: the item; section, slot (0-based), label?,
- * short edit     id, text or raw*                          the same done     id, done (bool) the same rm id
- * the same mv       id, slot? (typed), place?, other?         the same; place: top bottom before after pad
- * slot (typed), text or raw*                raw*: the entry; slot, label? import   raw* document, replace?
- * (bool)            counts (merge §9), ties (kept as the computer had them) pair     name?, host?, port?,
- * replace?             ip, port, secret, v, device, name, k devices devices: [{id, name, created, last_seen,
- * last_sync, revoked, lapses, address, replaces, phones: [{name, last_seen, last_sync}], and from a server:
- * connected}] revoke   device                                    device, name status folder, name, items,
- * locked_items, devices, last_sync, and from a server: running, pid, uptime, port, addresses, connections,
- * pending pending                                            raw*: [{id, device, kind, deadline,
- * ties|large_change}] sync     device?, wait? (bool)            server   started: [ids]; with wait: results:
- * [{device, outcome, counts?}] resolve  id?, pick? ties? | use? | cancel? server  id, outcome
+ *     name     request                              response
+ *     state                                         raw*: the canonical document (merge §1)
+ *     add      locked?, slot? (typed), text/raw*    raw*: the item; section, slot (0-based), label?, short
+ *     edit     id, text/raw*                        the same
+ *     done     id, done (bool)                      the same
+ *     rm       id                                   the same
+ *     mv       id, slot? (typed), place?, other?    the same; place: top bottom before after
+ *     pad      slot (typed), text/raw*              raw*: the entry; slot, label?
+ *     import   raw* document, replace?, name?       counts (merge §9), ties (the computer's value was kept)
+ *     pair     name?, host?, port?, replace?        ip, port, secret, v, device, name, k
+ *     devices                                       devices: [{id, name, created, last_seen, last_sync,
+ *                                                   revoked, lapses, address, replaces, phones: [{name,
+ *                                                   last_seen, last_sync}], from a server: connected}]
+ *     revoke   device                               device, name
+ *     status                                        folder, name, items, locked_items, devices, last_sync;
+ *                                                   from a server: running, pid, uptime, port, addresses,
+ *                                                   connections, pending
+ *     pending                                       raw*: [{id, device, kind, deadline,
+ *                                                   ties|large_change}]
+ *     sync     device?, wait? (bool)        server  started: [ids]; with wait: results: [{device, outcome,
+ *                                                   counts?}]
+ *     resolve  id?, pick ties?|use|cancel   server  id, outcome, left
  *
- * `id` of an item and `device` may be unique prefixes. `short` is enough of an item's id to name it. Times
- * are ms since 1970, 0 or null for never.
+ * `name` of an import is what messages call the document. `id` of an item and `device` may be unique prefixes.
+ * `short` is enough of an item's id to name it. Times are ms since 1970, 0 or null for never.
  */
 #ifndef TRIVET_SERVE_REQUESTS_H
 #define TRIVET_SERVE_REQUESTS_H
