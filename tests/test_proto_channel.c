@@ -21,8 +21,8 @@ static void key_init_comes_first(void **state) {
         "",
         "\"key_init\"",
         "{\"type\":\"key_init\"",
-        "{\"type\":\"key_init\",\"type\":\"key_init\",\"publicKey\":\"hV+Ns6hqgXn+"
-        "LkDMzJrDathhC7oua8oP0CzreMFF0CA=\"}",
+        ("{\"type\":\"key_init\",\"type\":\"key_init\",\"publicKey\":\"hV+Ns6hqgXn+"
+         "LkDMzJrDathhC7oua8oP0CzreMFF0CA=\"}"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
@@ -118,8 +118,8 @@ static void other_plaintext_before_the_handshake(void **state) {
                                          RAW_HANDSHAKE,
                                          "{\"type\":\"sync_request\"}",
                                          "{\"type\":\"no such\"}",
-                                         "{\"type\":\"key_init\",\"publicKey\":\"hV+"
-                                         "Ns6hqgXn+LkDMzJrDathhC7oua8oP0CzreMFF0CA=\"}",
+                                         ("{\"type\":\"key_init\",\"publicKey\":\"hV+"
+                                          "Ns6hqgXn+LkDMzJrDathhC7oua8oP0CzreMFF0CA=\"}"),
                                          "no JSON",
                                          ""};
     (void)state;

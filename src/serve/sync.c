@@ -33,7 +33,7 @@ struct sync_run {
     struct waiter *waiters;
 
     /* for the job: what to do, and what came of it */
-    enum { LOAD, ANSWER, DECIDE, WITHDRAW } task;
+    enum task { LOAD, ANSWER, DECIDE, WITHDRAW } task;
     char *document;
     size_t len;
     int64_t since;
@@ -95,7 +95,7 @@ static void run(worker_job *job) {
 
 static void done(worker_job *job);
 
-static void submit(sync_run *s, int task) {
+static void submit(sync_run *s, enum task task) {
     s->task = task;
     s->busy = true;
     s->job = (worker_job){run, done, NULL};
