@@ -130,7 +130,7 @@ static bool may_be_starting(const call *c) {
     char path[PATH_MAX + 16];
 
     snprintf(path, sizeof path, "%s/trivet.db", c->common->data);
-    return (c->flags & CLIENT_NETWORK) || access(path, F_OK) != 0;
+    return (c->flags & CLIENT_AWAIT) || access(path, F_OK) != 0;
 }
 
 static int ask(const call *c, reply *out) {

@@ -25,7 +25,8 @@ typedef struct {
 
 enum {
     CLIENT_SERVER_ONLY = 1, /* makes no sense without a server */
-    CLIENT_NETWORK = 2      /* the answer holds this computer's address, port and name */
+    CLIENT_NETWORK = 2,     /* the answer holds this computer's address, port and name */
+    CLIENT_AWAIT = 4        /* a server is likely to be starting: give it a moment to appear */
 };
 
 /*

@@ -83,7 +83,7 @@ int cli_pair(int argc, char **argv) {
     status = client_request(
         &common,
         json_pack("{s:s, s:s*, s:s*, s:s*}", "do", "pair", "host", host, "name", name, "replace", replace),
-        NULL, 0, CLIENT_NETWORK, &r);
+        NULL, 0, CLIENT_NETWORK | CLIENT_AWAIT, &r);
     if (status != 0)
         return status;
     note_server(&common, &r);

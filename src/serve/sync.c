@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum task { LOAD, ANSWER, DECIDE, WITHDRAW };
 enum step { LOADING, WAITING, MERGING, ASKING, ENDED };
 
 struct waiter {
@@ -33,7 +34,7 @@ struct sync_run {
     struct waiter *waiters;
 
     /* for the job: what to do, and what came of it */
-    enum task { LOAD, ANSWER, DECIDE, WITHDRAW } task;
+    enum task task;
     char *document;
     size_t len;
     int64_t since;
