@@ -213,6 +213,7 @@ static const struct {
     {"HTTP/1.1 101 x\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", "not a WebSocket server"},
     {"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", "not a WebSocket server"},
     {UP "\r\n", "wrong Sec-WebSocket-Accept"},
+    {UP "Sec-WebSocket-Accept: x\r\nSec-WebSocket-Accept: %s\r\n\r\n", "wrong Sec-WebSocket-Accept"},
     {UP "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n", "wrong Sec-WebSocket-Accept"},
     {UP "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
      "an extension or subprotocol that was not asked for"},

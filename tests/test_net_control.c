@@ -463,13 +463,13 @@ static void test_close_with_an_open_call(void **state) {
 
 /* The client's end sees a server that breaks off as an error, wherever that happens. */
 static void test_server_breaks_off(void **state) {
-    static const char response[] = "{\"ok\":true,\"raw\":3}\nabc";
+    static const char response[] = "{\"ok\":true,\"raw\":3}\nabc"; /* and a NUL too many */
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     (void)state;
     stop();
     strcpy(address.sun_path, path);
-    for (size_t len = 0; len < sizeof response; len++) {
+    for (size_t len = 0; len <= sizeof response; len++) {
         blocking_calls calls = {.request = json_object(), .calls = 1};
         int listening = socket(AF_UNIX, SOCK_STREAM, 0), fd;
         uv_thread_t thread;

@@ -36,7 +36,7 @@ typedef struct {
     bool authenticate;    /* every websocket at once */
     size_t message_limit; /* 0: the default */
     websocket *last;      /* the newest websocket; NULL when it is gone */
-    unsigned opened, closed, requests, refused;
+    unsigned opened, closed, messages, requests, refused;
     int close_code;  /* of the last one closed */
     char reason[64]; /* of the last refusal */
     bool finished;   /* the listener's on_closed has come */
@@ -66,6 +66,7 @@ static inline void test_on_message(void *owner, bool binary, const uint8_t *data
     int code, at = 0;
     size_t count;
 
+    echo->server->messages++;
     if (!binary && sscanf(text, "close %d %n", &code, &at) == 1) {
         websocket_close(echo->ws, code, text + at);
         websocket_close(echo->ws, 1000, "ignored");

@@ -127,6 +127,8 @@ static const struct {
     {"length not minimal, 64 bits", F("\x81\xff\0\0\0\0\0\0\0\x05" M "hello"), 1002, ""},
     {"length with its top bit", F("\x82\xff\x80\0\0\0\0\0\0\0" M "x"), 1002, ""},
     {"close of one byte", F("\x88\x81" M "\x03"), 1002, ""},
+    {"close of one byte after a ping", F("\x89\x82" M "\x03\xe8\x88\x81" M "\x03"), 1002,
+     "ping(2:\x03\xe8) "},
     {"close 999", F("\x88\x82" M "\x03\xe7"), 1002, ""},
     {"close 1005", F("\x88\x82" M "\x03\xed"), 1002, ""},
     {"close 1006", F("\x88\x82" M "\x03\xee"), 1002, ""},
@@ -217,6 +219,13 @@ static void test_frames_grow_with_what_came(void **state) {
                      0);
     assert_int_equal(f.len, 10);
     assert_true(f.size <= 65536);
+    frames_release(&f);
+    /* And never more than the frame can fill. */
+    frames_init(&f, true, 1u << 30);
+    assert_int_equal(frames_feed(&f, (const uint8_t *)"\x82\xfe\x4e\x20" M, 8, &note_events, &log), 0);
+    for (int i = 0; i < 19999; i++)
+        assert_int_equal(frames_feed(&f, (const uint8_t *)"x", 1, &note_events, &log), 0);
+    assert_int_equal(f.size, 20000);
     frames_release(&f);
 }
 
@@ -471,6 +480,7 @@ static const struct {
     {HOST "Upgrade: WebSocket\r\nConnection: keep-alive, upgrade\r\n" KEY V13, 0},
     {HOST UP KEY V13 "Sec-WebSocket-Extensions: permessage-deflate\r\nSec-WebSocket-Protocol: x\r\n", 0},
     {HOST UP KEY V13 "Content-Length: 0\r\n", 0},
+    {HOST UP KEY V13 "Transfer-Encoding: chunked\r\n", 400},
     {HOST "Upgrade: websocket\r\n" KEY V13, 400},
     {HOST "Upgrade: websocket\r\nConnection: close\r\n" KEY V13, 400},
     {HOST UP V13, 400},
@@ -509,7 +519,8 @@ static void test_upgrade_rules(void **state) {
         size_t used;
         int status;
 
-        snprintf(request, sizeof request, "GET /x HTTP/1.1\r\n%s\r\n", upgrade_cases[i].fields);
+        snprintf(request, sizeof request, "GET /x HTTP/1.1\r\n%s\r\n%s", upgrade_cases[i].fields,
+                 strstr(upgrade_cases[i].fields, "chunked") ? "0\r\n\r\n" : "");
         assert_int_equal(http_parser_feed(p, request, strlen(request), &used), HTTP_MESSAGE);
         assert_true(handshake_wanted(http_parser_head(p)));
         status = handshake_check(http_parser_head(p), &reason);

@@ -6,13 +6,6 @@
 static test_server server;
 static raw_client raw;
 
-static int setup(void **state) {
-    (void)state;
-    test_server_start(&server, NULL);
-    server.authenticate = true;
-    return 0;
-}
-
 static int teardown(void **state) {
     (void)state;
     test_server_stop(&server);
@@ -29,6 +22,16 @@ static void start_with(websocket_options own) {
 
 static void send_text(const char *text) {
     raw_frame(&server, &raw, 0x81, text, strlen(text));
+}
+
+/* What must end by itself is not helped along by the time-out. */
+static int setup(void **state) {
+    websocket_options options = WEBSOCKET_OPTIONS_INIT;
+
+    (void)state;
+    options.close_timeout = 600000;
+    start_with(options);
+    return 0;
 }
 
 /* The server has given the connection up; its owner heard `code`. */
@@ -228,6 +231,7 @@ static void test_owner_closes(void **state) {
         assert_int_equal(raw.len, 0);
         assert_false(raw.reset);
         expect_end(codes[i]);
+        assert_int_equal(server.messages, 2 * (i + 1));
     }
 }
 
@@ -422,6 +426,23 @@ static void test_many_small_messages(void **state) {
     free(batch);
 }
 
+/* More answers to one packet than are gathered at a time. */
+static void test_many_larger_answers(void **state) {
+    enum { ANSWERS = 300 };
+    static const char request[] = "\x81\x89\0\0\0\0send 1000";
+    char batch[ANSWERS * (sizeof request - 1)], answer[1000];
+
+    (void)state;
+    memset(answer, 'x', sizeof answer);
+    for (size_t i = 0; i < ANSWERS; i++)
+        memcpy(batch + i * (sizeof request - 1), request, sizeof request - 1);
+    raw_websocket(&server, &raw);
+    raw_send(&server, &raw, batch, sizeof batch);
+    for (int i = 0; i < ANSWERS; i++)
+        raw_expect(&server, &raw, 0x81, answer, sizeof answer);
+    raw_close(&raw);
+}
+
 int main(void) {
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -443,6 +464,7 @@ int main(void) {
         cmocka_unit_test(test_ping_flood),
         cmocka_unit_test(test_pings_and_silence),
         WITH_SERVER(test_many_small_messages),
+        WITH_SERVER(test_many_larger_answers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,8 +145,7 @@ static void check_drained(websocket *ws) {
     } else if (ws->state == DRAINING && ws->server) {
         end(ws); /* RFC 6455 §7.1.1: the server closes first */
     } else if (ws->state == CLOSING && ws->deaf) {
-        shut(
-            ws); /* and read on to the peer's end: closing at once could destroy the close frame on its way */
+        shut(ws); /* and read on: to close now could destroy the close frame on its way */
     }
 }
 
