@@ -1,6 +1,7 @@
-/* member.c - the scalars that the protocol reads itself; all else is the scanner's or jansson's. */
+/* member.c - the scalars that the protocol reads itself; all else is the scanner's or the tree's. */
 #include "member.h"
 
+#include "number.h"
 #include "schema.h"
 #include "text.h"
 
@@ -34,17 +35,6 @@ int proto_members_find(const void *text, size_t len, const char *const *names, s
     return TRIVET_PROTO_EINPUT;
 }
 
-/* What is no plain row of digits, as 1e3 or 1.0, jansson may read: it does not depend on the locale. */
-static int number_of(const proto_member *member, double *out) {
-    json_error_t error = {.line = 0};
-    json_t *value = json_loadb(member->value, member->value_len, JSON_DECODE_ANY, &error);
-    if (value == NULL && json_error_code(&error) != json_error_numeric_overflow)
-        return TRIVET_PROTO_ENOMEM; /* that it is a number has been seen already */
-    *out = value == NULL ? -1 : json_number_value(value);
-    json_decref(value);
-    return TRIVET_PROTO_OK;
-}
-
 int proto_member_time(const proto_member *member, const char *name, int64_t *out, trivet_proto_error *err) {
     double number = 0;
     if (member->begin == NULL)
@@ -58,8 +48,8 @@ int proto_member_time(const proto_member *member, const char *name, int64_t *out
     if (member->value_len <= 16 && strspn(member->value, "0123456789") >= member->value_len) {
         for (size_t i = 0; i < member->value_len; i++)
             number = number * 10 + (member->value[i] - '0');
-    } else if (number_of(member, &number) != TRIVET_PROTO_OK) {
-        return TRIVET_PROTO_ENOMEM;
+    } else if (!proto_number_read(member->value, member->value_len, &number)) {
+        number = -1;
     }
     if (number < 0 || number > 9007199254740991.0 || floor(number) != number)
         return proto_refuse(err, name, "expected an integer from 0 to 2^53 - 1");

@@ -12,15 +12,13 @@
 #include "member.h"
 #include "schema.h"
 #include "text.h"
+#include "tree.h"
 #include "types.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A jot has a handful of values for each of its files; a message with more than this was made to hurt. */
-enum { MAX_VALUES = 100000 };
 
 /* ---- a state's outer shape ---- */
 
@@ -143,52 +141,13 @@ static int cut_data(char *text, size_t *len, json_t **out, trivet_proto_error *e
     return TRIVET_PROTO_OK;
 }
 
-/*
- * jansson's own words may quote the text, so they are left out. Out of memory inside a string it calls bad syntax,
- * so a message can be refused for that.
- */
-static int load_error(const json_error_t *error, trivet_proto_error *err) {
-    switch (json_error_code(error)) {
-    case json_error_unknown:
-    case json_error_out_of_memory:
-        return TRIVET_PROTO_ENOMEM;
-    case json_error_duplicate_key:
-        proto_refuse(err, "", "a repeated key");
-        break;
-    case json_error_invalid_utf8:
-        proto_refuse(err, "", "no UTF-8");
-        break;
-    default:
-        proto_refuse(err, "", "no JSON");
-    }
-    size_t n = strlen(err->reason);
-    snprintf(err->reason + n, sizeof err->reason - n, " (byte %d)", error->position);
-    return TRIVET_PROTO_EINPUT;
-}
-
-static int load(const char *text, size_t len, json_t **out, trivet_proto_error *err) {
-    char *guarded;
-    size_t guarded_len = 0;
-    json_error_t error = {.line = 0};
-    if (proto_scan_count(text, len) > MAX_VALUES)
-        return proto_refuse(err, "", "too many values");
-    if (proto_text_guard(text, len, &guarded, &guarded_len) != 0)
-        return TRIVET_PROTO_ENOMEM;
-    if (guarded != NULL)
-        *out = json_loadb(guarded, guarded_len, JSON_REJECT_DUPLICATES, &error);
-    else
-        *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    free(guarded);
-    return *out != NULL ? TRIVET_PROTO_OK : load_error(&error, err);
-}
-
 static int decode_tree(char *text, size_t len, trivet_proto_message *out, trivet_proto_error *err) {
     json_t *data = NULL;
     int r = TRIVET_PROTO_OK;
     if (out->type == TRIVET_PROTO_FILE_RESPONSE)
         r = cut_data(text, &len, &data, err);
     if (r == TRIVET_PROTO_OK)
-        r = load(text, len, &out->body, err);
+        r = proto_tree_read(text, len, &out->body, err);
     if (r == TRIVET_PROTO_OK && data != NULL && json_object_set(out->body, "data", data) != 0)
         r = TRIVET_PROTO_ENOMEM;
     if (r == TRIVET_PROTO_OK)

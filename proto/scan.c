@@ -17,13 +17,13 @@
 /* ---- masks of 64 bytes ---- */
 
 typedef struct {
-    uint64_t quote, backslash, open, close, comma;
+    uint64_t quote, backslash, open, close;
 } block_masks;
 
 #ifdef __SSE2__
 
 static block_masks masks_of(const char *block) {
-    block_masks m = {0, 0, 0, 0, 0};
+    block_masks m = {0, 0, 0, 0};
     for (unsigned i = 0; i < 4; i++) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(block + 16 * i));
         /* `[` and `{` differ in bit 5 only, and so do `]` and `}`. */
@@ -34,7 +34,6 @@ static block_masks masks_of(const char *block) {
         m.backslash |= MASK(v, '\\');
         m.open |= MASK(folded, '{');
         m.close |= MASK(folded, '}');
-        m.comma |= MASK(v, ',');
 #undef MASK
     }
     return m;
@@ -43,14 +42,13 @@ static block_masks masks_of(const char *block) {
 #else
 
 static block_masks masks_of(const char *block) {
-    block_masks m = {0, 0, 0, 0, 0};
+    block_masks m = {0, 0, 0, 0};
     for (unsigned i = 0; i < 64; i++) {
         uint8_t c = (uint8_t)block[i], folded = c | 0x20;
         m.quote |= (uint64_t)(c == '"') << i;
         m.backslash |= (uint64_t)(c == '\\') << i;
         m.open |= (uint64_t)(folded == '{') << i;
         m.close |= (uint64_t)(folded == '}') << i;
-        m.comma |= (uint64_t)(c == ',') << i;
     }
     return m;
 }
@@ -108,7 +106,7 @@ typedef struct {
     uint64_t in_string; /* the next byte is inside a string: all ones, else none */
 } block_carry;
 
-/* The masks of the block at `base`, of which those of brackets and commas are cleared inside strings. */
+/* The masks of the block at `base`, of which those of brackets are cleared inside strings. */
 static block_masks outside_strings(const char *text, size_t len, size_t base, block_carry *carry) {
     char tail[64];
     const char *block = text + base;
@@ -124,7 +122,6 @@ static block_masks outside_strings(const char *text, size_t len, size_t base, bl
     carry->in_string = (uint64_t)((int64_t)strings >> 63);
     m.open &= ~strings;
     m.close &= ~strings;
-    m.comma &= ~strings;
     return m;
 }
 
@@ -148,18 +145,8 @@ static bool skip_nested(const char *text, size_t len, size_t *at) {
     return false;
 }
 
-size_t proto_scan_count(const void *text, size_t len) {
-    size_t count = 1;
-    block_carry carry = {false, 0};
-    for (size_t base = 0; base < len; base += 64) {
-        block_masks m = outside_strings(text, len, base, &carry);
-        count += (size_t)__builtin_popcountll(m.open) + (size_t)__builtin_popcountll(m.comma);
-    }
-    return count;
-}
-
 /* `at` is a quotation mark. True: it is now after the one that ends the string. */
-static bool skip_string(const char *text, size_t len, size_t *at) {
+bool proto_scan_string(const char *text, size_t len, size_t *at) {
     for (size_t from = *at + 1; from < len;) {
         const char *quote = memchr(text + from, '"', len - from);
         if (quote == NULL)
@@ -184,7 +171,7 @@ static size_t digits(const char *text, size_t len, size_t at) {
 }
 
 /* RFC 8259 §6, to the letter: what follows is no number's business. */
-static bool skip_number(const char *text, size_t len, size_t *at) {
+bool proto_scan_number(const char *text, size_t len, size_t *at) {
     size_t i = *at, n;
     if (text[i] == '-')
         i++;
@@ -226,7 +213,7 @@ static bool skip_value(const char *text, size_t len, size_t *at, char *kind) {
     case '[':
         return skip_nested(text, len, at);
     case '"':
-        return skip_string(text, len, at);
+        return proto_scan_string(text, len, at);
     case 't':
         return skip_word(text, len, at, "true");
     case 'f':
@@ -235,7 +222,7 @@ static bool skip_value(const char *text, size_t len, size_t *at, char *kind) {
         return skip_word(text, len, at, "null");
     default:
         *kind = '0';
-        return skip_number(text, len, at);
+        return proto_scan_number(text, len, at);
     }
 }
 
@@ -285,7 +272,7 @@ int proto_scan_next(proto_scan *scan, proto_member *member) {
         return -1;
     member->begin = scan->text + scan->at;
     member->key = member->begin + 1;
-    if (!skip_string(scan->text, scan->len, &scan->at))
+    if (!proto_scan_string(scan->text, scan->len, &scan->at))
         return -1;
     member->key_len = (size_t)(scan->text + scan->at - member->key) - 1;
     if (!take(scan, ':') || peek(scan) == '\0')

@@ -43,9 +43,10 @@ int proto_scan_next(proto_scan *scan, proto_member *member);
 bool proto_scan_key_is(const proto_member *member, const char *name);
 
 /*
- * How many values the text holds, at most: brackets and commas outside strings, and one. A JSON tree takes 50
- * times the memory of its text if the text is made for that; this is how to know before it is built.
+ * One token. `*at` is its first byte, before `len`; true: it is now after it. Of a string only the end is found; a
+ * number is one to the letter of RFC 8259 §6.
  */
-size_t proto_scan_count(const void *text, size_t len);
+bool proto_scan_string(const char *text, size_t len, size_t *at);
+bool proto_scan_number(const char *text, size_t len, size_t *at);
 
 #endif

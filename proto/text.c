@@ -1,4 +1,4 @@
-/* text.c - one walk over the text serves both to measure and to write, so that the two cannot disagree. */
+/* text.c - literals into text and back, escape by escape. */
 #include "text.h"
 
 #include "trivet_proto.h"
@@ -66,6 +66,12 @@ static size_t put_utf8(char *out, uint32_t c) {
 
 /* ---- guard ---- */
 
+/* The index that follows the mark; the others are surrogates. */
+static uint32_t index_of(int32_t unit) {
+    return unit == 0 ? NUL_GUARD : (uint32_t)unit - 0xd800;
+}
+
+/* Of a walk over text that serves both to measure, without `out`, and to write, so that the two cannot disagree. */
 static size_t emit(char *out, size_t at, const char *bytes, size_t len) {
     if (out != NULL)
         memcpy(out + at, bytes, len);
@@ -76,59 +82,6 @@ static size_t emit_guarded(char *out, size_t at, uint32_t index) {
     char bytes[GUARDED_LEN] = MARK;
     put_utf8(bytes + MARK_LEN, 0xe000 + index);
     return emit(out, at, bytes, sizeof bytes);
-}
-
-/* One escape at `*in`, which holds a backslash: copied, or guarded. */
-static size_t guard_escape(const char *json, size_t len, size_t *in, char *out, size_t at) {
-    int32_t unit = unit_at(json, len, *in);
-    int32_t next = is_high(unit) ? unit_at(json, len, *in + 6) : -1;
-    size_t from = *in;
-    if (is_low(next)) {
-        *in += 12;
-        return unit == 0xdbff && next == 0xdfff ? emit(out, at, MARK MARK, 2 * MARK_LEN)
-                                                : emit(out, at, json + from, 12);
-    }
-    if (unit == 0 || is_high(unit) || is_low(unit)) {
-        *in += 6;
-        return emit_guarded(out, at, unit == 0 ? NUL_GUARD : (uint32_t)unit - 0xd800);
-    }
-    *in += len - from < 2 ? 1 : 2;
-    return emit(out, at, json + from, *in - from);
-}
-
-static size_t guard_walk(const char *json, size_t len, char *out) {
-    size_t at = 0;
-    for (size_t in = 0; in < len;) {
-        if (json[in] == '\\') {
-            at = guard_escape(json, len, &in, out, at);
-        } else if (json[in] == MARK[0] && len - in >= MARK_LEN && memcmp(json + in, MARK, MARK_LEN) == 0) {
-            at = emit(out, at, MARK MARK, 2 * MARK_LEN);
-            in += MARK_LEN;
-        } else {
-            at = emit(out, at, json + in, 1);
-            in++;
-        }
-    }
-    return at;
-}
-
-static int rewritten(size_t (*walk)(const char *, size_t, char *), const char *json, size_t len, char **out,
-                     size_t *out_len) {
-    *out_len = walk(json, len, NULL);
-    *out = malloc(*out_len + 1);
-    if (*out == NULL)
-        return -1;
-    walk(json, len, *out);
-    (*out)[*out_len] = '\0';
-    return 0;
-}
-
-int proto_text_guard(const char *json, size_t len, char **out, size_t *out_len) {
-    *out = NULL;
-    if (json == NULL || len == 0 ||
-        (memmem(json, len, "\\u", 2) == NULL && memmem(json, len, MARK, MARK_LEN) == NULL))
-        return 0;
-    return rewritten(guard_walk, json, len, out, out_len);
 }
 
 /* ---- and back ---- */
@@ -174,7 +127,13 @@ int proto_text_unguard(const char *json, size_t len, char **out, size_t *out_len
     *out = NULL;
     if (len == 0 || memmem(json, len, MARK, MARK_LEN) == NULL)
         return 0;
-    return rewritten(unguard_walk, json, len, out, out_len);
+    *out_len = unguard_walk(json, len, NULL);
+    *out = malloc(*out_len + 1);
+    if (*out == NULL)
+        return -1;
+    unguard_walk(json, len, *out);
+    (*out)[*out_len] = '\0';
+    return 0;
 }
 
 char *trivet_proto_text_plain(const char *guarded) {
@@ -199,47 +158,70 @@ char *trivet_proto_text_plain(const char *guarded) {
 
 /* ---- literals ---- */
 
-/* One escape; the character goes to *c, how long it was is returned, 0 where it is none. */
-static size_t read_escape(const char *raw, size_t len, size_t at, uint32_t *c) {
+/* What one escape stands for. */
+typedef struct {
+    uint32_t c; /* where it is a lone surrogate or U+0000, that unit */
+    bool is_lone;
+    size_t len; /* of its spelling; 0: it is none */
+} escape;
+
+static escape read_escape(const char *raw, size_t len, size_t at) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (len - at < 2)
-        return 0;
+        return (escape){0, false, 0};
     const char *simple = raw[at + 1] == '\0' ? NULL : strchr(from, raw[at + 1]);
-    if (simple != NULL) {
-        *c = (uint8_t)to[simple - from];
-        return 2;
-    }
+    if (simple != NULL)
+        return (escape){(uint8_t)to[simple - from], false, 2};
     int32_t unit = unit_at(raw, len, at);
     if (unit < 0)
-        return 0;
+        return (escape){0, false, 0};
     int32_t next = is_high(unit) ? unit_at(raw, len, at + 6) : -1;
-    if (is_low(next)) {
-        *c = 0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(next - 0xdc00);
-        return 12;
-    }
-    *c = unit == 0 || is_high(unit) || is_low(unit) ? 0xfffd : (uint32_t)unit;
-    return 6;
+    if (is_low(next))
+        return (escape){0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(next - 0xdc00), false, 12};
+    return (escape){(uint32_t)unit, unit == 0 || is_high(unit) || is_low(unit), 6};
 }
 
-bool proto_text_read(const char *raw, size_t len, char *out, size_t *out_len) {
+/* Writes what an escape stands for. */
+static size_t put_escape(char *out, size_t at, const escape *e, bool guard) {
+    if (e->is_lone)
+        return guard ? emit_guarded(out, at, index_of((int32_t)e->c)) : at + put_utf8(out + at, 0xfffd);
+    if (guard && e->c == 0x10ffff)
+        return emit(out, at, MARK MARK, 2 * MARK_LEN);
+    return at + put_utf8(out + at, e->c);
+}
+
+static bool read_literal(const char *raw, size_t len, bool guard, char *out, size_t *out_len) {
     size_t at = 0;
+    if (!proto_text_is_utf8(raw, len))
+        return false;
     for (size_t in = 0; in < len;) {
-        if (raw[in] == '\\') {
-            uint32_t c = 0;
-            size_t used = read_escape(raw, len, in, &c);
-            if (used == 0)
+        uint8_t c = (uint8_t)raw[in];
+        if (c == '\\') {
+            escape e = read_escape(raw, len, in);
+            if (e.len == 0)
                 return false;
-            at += put_utf8(out + at, c);
-            in += used;
-        } else if ((uint8_t)raw[in] < 0x20 || raw[in] == '"') {
+            at = put_escape(out, at, &e, guard);
+            in += e.len;
+        } else if (c < 0x20 || c == '"') {
             return false;
+        } else if (guard && raw[in] == MARK[0] && memcmp(raw + in, MARK, MARK_LEN) == 0) {
+            at = emit(out, at, MARK MARK, 2 * MARK_LEN);
+            in += MARK_LEN;
         } else {
             out[at++] = raw[in++];
         }
     }
     out[at] = '\0';
     *out_len = at;
-    return proto_text_is_utf8(out, at);
+    return true;
+}
+
+bool proto_text_read(const char *raw, size_t len, char *out, size_t *out_len) {
+    return read_literal(raw, len, false, out, out_len);
+}
+
+bool proto_text_read_guarded(const char *raw, size_t len, char *out, size_t *out_len) {
+    return read_literal(raw, len, true, out, out_len);
 }
 
 char *proto_text_write(char *out, const char *text) {

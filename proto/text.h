@@ -23,7 +23,6 @@
 #include <stdint.h>
 
 /* 0: *out is NULL where the text needs no change, else malloc'd; -1: out of memory. */
-int proto_text_guard(const char *json, size_t len, char **out, size_t *out_len);
 int proto_text_unguard(const char *json, size_t len, char **out, size_t *out_len);
 
 /*
@@ -32,6 +31,9 @@ int proto_text_unguard(const char *json, size_t len, char **out, size_t *out_len
  * literal, or no UTF-8. *out_len excludes the NUL. Keeps no copy of what it read.
  */
 bool proto_text_read(const char *raw, size_t len, char *out, size_t *out_len);
+
+/* The same, guarded as above instead; `out` has room for 2 * len + 1 bytes. */
+bool proto_text_read_guarded(const char *raw, size_t len, char *out, size_t *out_len);
 
 /* Writes a literal with its quotation marks; at most 6 * strlen(text) + 2 bytes. Returns the end. */
 char *proto_text_write(char *out, const char *text);

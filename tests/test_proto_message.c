@@ -433,7 +433,7 @@ static void too_many_values(void **state) {
         to = stpcpy(to, ",0");
     strcpy(to, "]}");
     assert_int_equal(decode(text, P, &message, &error), TRIVET_PROTO_EINPUT);
-    assert_string_equal(error.reason, "too many values");
+    assert_memory_equal(error.reason, "too many values", 15);
     /* The same bytes inside a string are one value. */
     to = stpcpy(text, "{\"type\":\"debug_log\",\"lines\":[\"0");
     for (int i = 0; i < 100000; i++)

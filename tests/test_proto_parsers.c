@@ -10,6 +10,7 @@
 #include "rate.h"
 #include "scan.h"
 #include "text.h"
+#include "tree.h"
 
 /* ---- base64 ---- */
 
@@ -175,13 +176,6 @@ static void scan_backslashes(void **state) {
     }
 }
 
-static void scan_counts(void **state) {
-    (void)state;
-    assert_int_equal(proto_scan_count("[]", 2), 2);
-    assert_int_equal(proto_scan_count("{\"a,[\":[1,2,3]}", 15), 5);
-    assert_int_equal(proto_scan_count("", 0), 1);
-}
-
 static void scan_keys(void **state) {
     static const struct {
         const char *key;
@@ -248,6 +242,72 @@ static void literals(void **state) {
     char written[100];
     *proto_text_write(written, "a\"\\\n\x1f\x7f\xc3\xbc/") = '\0';
     assert_string_equal(written, "\"a\\\"\\\\\\u000a\\u001f\x7f\xc3\xbc/\"");
+}
+
+/* ---- trees ---- */
+
+static void trees(void **state) {
+    static const struct {
+        const char *text, *again; /* as jansson writes it; NULL: refused */
+        const char *reason;
+    } cases[] = {
+        {"null", "null", NULL},
+        {" [ ] ", "[]", NULL},
+        {"{\"b\":[1,2.5,-3,1e2,-0,0.0],\"a\":{}}", "{\"b\":[1,2.5,-3,100.0,0,0.0],\"a\":{}}", NULL},
+        {"[999999999999999999,-99999999999999999]", "[999999999999999999,-99999999999999999]", NULL},
+        {"[9999999999999999999999]", "[1e22]", NULL},
+        {"[\"\\ud800\\u0000\"]", "[\"\xf4\x8f\xbf\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\xee\xa0\x80\"]", NULL},
+        {"", NULL, "no JSON (byte 0)"},
+        {"[1 2]", NULL, "no JSON (byte 3)"},
+        {"[1,]", NULL, "no JSON (byte 3)"},
+        {"[,1]", NULL, "no JSON (byte 1)"},
+        {"{\"a\" 1}", NULL, "no JSON (byte 5)"},
+        {"{\"a\":1,}", NULL, "no JSON (byte 7)"},
+        {"{1:1}", NULL, "no JSON (byte 1)"},
+        {"{\"a\":1,\"\\u0061\":1}", NULL, "a repeated key (byte 15)"},
+        {"[1]]", NULL, "no JSON (byte 3)"},
+        {"[1}", NULL, "no JSON (byte 2)"},
+        {"[-]", NULL, "no JSON (byte 1)"},
+        {"[1e999]", NULL, "a number too large (byte 6)"},
+        {"[\"\\ud8\"]", NULL, "no JSON string of UTF-8 (byte 7)"},
+        {"[\"\xff\"]", NULL, "no JSON string of UTF-8 (byte 4)"},
+        {"[\"\n\"]", NULL, "no JSON string of UTF-8 (byte 4)"},
+        {"[\"", NULL, "no JSON (byte 1)"},
+        {"[truE]", NULL, "no JSON (byte 1)"},
+        {"[\f1]", NULL, "no JSON (byte 1)"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        trivet_proto_error error = {"", ""};
+        json_t *tree;
+        int r = proto_tree_read(cases[i].text, strlen(cases[i].text), &tree, &error);
+        if (cases[i].again == NULL) {
+            assert_int_equal(r, TRIVET_PROTO_EINPUT);
+            assert_null(tree);
+            assert_string_equal(error.reason, cases[i].reason);
+            continue;
+        }
+        if (r != 0)
+            fail_msg("%s: %s", cases[i].text, error.reason);
+        char *again = json_dumps(tree, JSON_COMPACT | JSON_ENCODE_ANY);
+        assert_string_equal(again, cases[i].again);
+        free(again);
+        json_decref(tree);
+    }
+}
+
+static void trees_are_64_deep_at_most(void **state) {
+    (void)state;
+    for (size_t depth = 63; depth <= 65; depth++) {
+        char text[200];
+        trivet_proto_error error;
+        json_t *tree;
+        memset(text, '[', depth);
+        memset(text + depth, ']', depth);
+        assert_int_equal(proto_tree_read(text, 2 * depth, &tree, &error),
+                         depth <= 64 ? 0 : TRIVET_PROTO_EINPUT);
+        json_decref(tree);
+    }
 }
 
 /* ---- envelopes ---- */
@@ -532,9 +592,10 @@ int main(void) {
         cmocka_unit_test(scan_members),
         cmocka_unit_test(scan_blocks),
         cmocka_unit_test(scan_backslashes),
-        cmocka_unit_test(scan_counts),
         cmocka_unit_test(scan_keys),
         cmocka_unit_test(literals),
+        cmocka_unit_test(trees),
+        cmocka_unit_test(trees_are_64_deep_at_most),
         cmocka_unit_test(envelopes),
         cmocka_unit_test(envelopes_with_escapes),
         cmocka_unit_test(envelopes_cut_and_changed),
