@@ -4,6 +4,8 @@
  */
 #include "test_proto_pair.h"
 
+#include <malloc.h>
+
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
@@ -15,9 +17,11 @@ void *__wrap_realloc(void *block, size_t size);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *block);
 
-static long until_failure = -1; /* allocations to come before the one that fails; negative: none does */
-static bool failed;
-static long live; /* blocks */
+/* volatile: a compiler knows that malloc() and free() look at no variable of ours. */
+static volatile long until_failure =
+    -1; /* allocations to come before the one that fails; negative: none does */
+static volatile bool failed;
+static volatile long live; /* blocks */
 
 static bool fails(void) {
     if (until_failure < 0 || until_failure-- > 0)
@@ -26,31 +30,46 @@ static bool fails(void) {
     return true;
 }
 
-static void *counted(void *block) {
+static const char *volatile secret; /* while set, no block that is freed may hold it */
+static volatile bool secret_was_left;
+
+/* Blocks begin empty, so that what is found in one was put there. */
+static void *counted(void *block, size_t old_size) {
     live += block != NULL;
+    if (block != NULL && malloc_usable_size(block) > old_size)
+        memset((char *)block + old_size, 0, malloc_usable_size(block) - old_size);
     return block;
 }
 
+static void look_for_secret(const void *block) {
+    if (secret != NULL && block != NULL &&
+        memmem(block, malloc_usable_size((void *)(uintptr_t)block), secret, strlen(secret)) != NULL)
+        secret_was_left = true;
+}
+
 void *__wrap_malloc(size_t size) {
-    return fails() ? NULL : counted(__real_malloc(size));
+    return fails() ? NULL : counted(__real_malloc(size), 0);
 }
 
 void *__wrap_calloc(size_t count, size_t size) {
-    return fails() ? NULL : counted(__real_calloc(count, size));
+    return fails() ? NULL : counted(__real_calloc(count, size), 0);
 }
 
 void *__wrap_realloc(void *block, size_t size) {
+    size_t old_size = block != NULL ? malloc_usable_size(block) : 0;
     if (fails())
         return NULL;
+    look_for_secret(block);
     live -= block != NULL;
-    return counted(__real_realloc(block, size));
+    return counted(__real_realloc(block, size), old_size);
 }
 
 char *__wrap_strdup(const char *text) {
-    return fails() ? NULL : counted(__real_strdup(text));
+    return fails() ? NULL : counted(__real_strdup(text), strlen(text) + 1);
 }
 
 void __wrap_free(void *block) {
+    look_for_secret(block);
     live -= block != NULL;
     __real_free(block);
 }
@@ -109,7 +128,8 @@ static void conversation(void) {
     computer.random = phone.random = test_random_bytes;
     computer.random_ctx = &random_c;
     phone.random_ctx = &random_p;
-    phone.secret = phone.device_id = "x";
+    phone.secret = "a secret that is not to be left anywhere";
+    phone.device_id = "x";
     pair.c = trivet_proto_computer_new(&computer, pair.now);
     pair.p = trivet_proto_phone_new(&phone, pair.now);
     bool was_whole = pair.c != NULL && pair.p != NULL;
@@ -141,7 +161,31 @@ static void a_conversation(void **state) {
     fail_each(conversation);
 }
 
+/* Whatever fails. */
+static void secrets_are_wiped(void **state) {
+    (void)state;
+    secret_was_left = false;
+    secret = "a secret that is not to be left anywhere";
+    fail_each(conversation);
+    secret = NULL;
+    assert_false(secret_was_left);
+}
+
+/* The test sees what it should see. */
+static void a_secret_that_is_left_is_found(void **state) {
+    (void)state;
+    secret_was_left = false;
+    secret = "left";
+    char *volatile block = strdup("is left here");
+    free(block);
+    secret = NULL;
+    assert_true(secret_was_left);
+}
+
 /* ---- messages ---- */
+
+#define TWENTY "a key of 20 letters_"
+#define KEY_OF_260 TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY
 
 static const char *const texts[] = {
     "{\"type\":\"state_sync\",\"since\":1e3,\"lists\":[]}",
@@ -151,6 +195,8 @@ static const char *const texts[] = {
     "{\"type\":\"jot_meta_response\",\"jot\":{\"id\":1,\"images\":[{\"id\":\"a\"},{}]}}",
     "{\"type\":\"file_response\",\"jotId\":1.0,\"fileId\":\"f\",\"fileType\":\"file\",\"data\":\"AAAA\"}",
     "{\"type\":\"debug_log\",\"lines\":[\"\\u0000\"]}",
+    "{\"type\":\"debug_log\",\"lines\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\"],"
+    "\"" KEY_OF_260 "\":[]}",
     "{\"type\":\"sync_request\"}",
 };
 static const char *text;
@@ -263,6 +309,8 @@ static void a_timeout(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_conversation),
+        cmocka_unit_test(secrets_are_wiped),
+        cmocka_unit_test(a_secret_that_is_left_is_found),
         cmocka_unit_test(messages),
         cmocka_unit_test(the_rest),
         cmocka_unit_test(a_timeout),

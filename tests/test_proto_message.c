@@ -482,6 +482,23 @@ static void a_large_file(void **state) {
     free(data);
 }
 
+/* Of every length around those at which the room for a text grows. */
+static void lengths(void **state) {
+    (void)state;
+    for (size_t len = 0; len < 1200; len++) {
+        char line[1201], text[1300];
+        trivet_proto_message message = {.type = TRIVET_PROTO_DEBUG_LOG};
+        memset(line, 'x', len);
+        line[len] = '\0';
+        snprintf(text, sizeof text, "{\"type\":\"debug_log\",\"lines\":[\"%s\"]}", line);
+        message.body = json_pack("{s:[s]}", "lines", line);
+        char *again = encode(&message);
+        assert_string_equal(again, text);
+        free(again);
+        json_decref(message.body);
+    }
+}
+
 /* ---- every byte ---- */
 
 /* Cut anywhere, a message is refused; with any byte changed, it is understood or refused, and never worse. */
@@ -529,6 +546,7 @@ int main(void) {
         cmocka_unit_test(too_many_values),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(a_large_file),
+        cmocka_unit_test(lengths),
         cmocka_unit_test(truncated_and_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

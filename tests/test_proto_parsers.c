@@ -308,6 +308,15 @@ static void trees_are_64_deep_at_most(void **state) {
                          depth <= 64 ? 0 : TRIVET_PROTO_EINPUT);
         json_decref(tree);
     }
+    /* side by side is not within */
+    char row[400] = "[[]", *to = row + 3;
+    json_t *tree;
+    for (int i = 0; i < 100; i++)
+        to = stpcpy(to, ",[]");
+    strcpy(to, "]");
+    assert_int_equal(proto_tree_read(row, strlen(row), &tree, NULL), 0);
+    assert_int_equal(json_array_size(tree), 101);
+    json_decref(tree);
 }
 
 /* ---- envelopes ---- */

@@ -96,6 +96,27 @@ static void large_state(void **state) {
     pair_release(&pair);
 }
 
+static void what_is_too_large_is_not_sent(void **state) {
+    test_pair pair;
+    trivet_proto_computer_options options = TRIVET_PROTO_COMPUTER_OPTIONS_INIT;
+    char large[1001];
+    (void)state;
+    memset(large, 'x', sizeof large);
+    memcpy(large, "{\"a\":\"", 6);
+    memcpy(large + 999, "\"}", 2);
+    options.max_message = 1400; /* 4/3 of the text, and the rest of the envelope */
+    pair_open_with(&pair, &options);
+    assert_int_equal(trivet_proto_computer_start(pair.c, large, sizeof large, 0, pair.now),
+                     TRIVET_PROTO_EINPUT);
+    pump(&pair);
+    no_events(&pair);
+    memcpy(large + 899, "\"}", 2);
+    assert_int_equal(trivet_proto_computer_start(pair.c, large, 901, 0, pair.now), 0);
+    pump(&pair);
+    p_expect(&pair, TRIVET_PROTO_EVENT_STATE_WANTED);
+    pair_release(&pair);
+}
+
 /* ---- turns ---- */
 
 static void calls_out_of_turn(void **state) {
@@ -285,6 +306,7 @@ int main(void) {
         cmocka_unit_test(two_rounds),
         cmocka_unit_test(one_round_keeps_the_phones_state),
         cmocka_unit_test(large_state),
+        cmocka_unit_test(what_is_too_large_is_not_sent),
         cmocka_unit_test(calls_out_of_turn),
         cmocka_unit_test(own_bad_messages_are_not_sent),
         cmocka_unit_test(sync_request_during_a_sync_is_dropped),
