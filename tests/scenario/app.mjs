@@ -180,6 +180,7 @@ export class App {
         this.socket = null;
         this.key = null;
         this.aside = null;
+        this.answer = null; // the last state that this connection has shown the computer
         this.round = 0;
         this.held = [];
         this.log = [];
@@ -359,6 +360,7 @@ export class App {
         let answer = { type: 'state_sync', ...this.state(), since: this.storage.since };
         if (this.hooks.answer) answer = await this.hooks.answer(answer, this.round);
         if (!answer) return;
+        this.answer = answer;
         this.sendMessage(answer);
         this.note('answered', { round: this.round });
         if (this.hooks.afterAnswer) await this.hooks.afterAnswer(this.round);
@@ -414,7 +416,6 @@ export class App {
     /* What a state that comes from the computer must hold (protocol §3). */
     checkState(state, name) {
         const complain = (what) => this.violations.push(`${name}: ${what}`);
-        const own = this.state();
         for (const key of STATE_KEYS) {
             const value = state[key];
             if (value === undefined && key.startsWith('scratchpad')) continue;
@@ -422,7 +423,7 @@ export class App {
                 complain(`${key} is no array`);
                 continue;
             }
-            if (value.length < Math.max(SLOTS, own[key]?.length ?? 0)) complain(`${key} has ${value.length} slots`);
+            if (value.length < Math.max(SLOTS, this.answer?.[key]?.length ?? 0)) complain(`${key} has ${value.length} slots`);
             for (const entry of value) {
                 if (key.endsWith('Categories') ? typeof entry?.label !== 'string' || typeof entry.section !== 'string' || typeof entry.updatedAt !== 'number'
                     : key === 'scratchpad' ? typeof entry?.content !== 'string' || typeof entry.updatedAt !== 'number'

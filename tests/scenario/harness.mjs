@@ -154,8 +154,8 @@ class Scenario {
     }
 
     /* Runs a command to its end. `expect` is the exit status that is right (null: any). */
-    async run(args, { input, expect = 0, env = {}, cwd = this.folder, within = 2 * LONG, wrap } = {}) {
-        const [command, ...rest] = wrap ? [...wrap, TRIVET, ...args] : [TRIVET, ...args];
+    async run(args, { input, expect = 0, env = {}, cwd = this.folder, within = 2 * LONG, wrap = [] } = {}) {
+        const [command, ...rest] = [...wrap, TRIVET, ...args];
         const child = new Process(command, rest, { cwd, env: { ...this.env, ...env } });
         child.child.stdin.end(input ?? '');
         const timer = setTimeout(() => child.child.kill('SIGKILL'), within);
@@ -195,9 +195,9 @@ class Scenario {
     }
 
     /* Starts the computer's side. Without `ready: false` it waits until it listens. */
-    async serve({ args = [], env = {}, data = this.data, port = 0, ready = true, wrap, cwd = this.folder } = {}) {
+    async serve({ args = [], env = {}, data = this.data, port = 0, ready = true, wrap = [], cwd = this.folder } = {}) {
         const line = ['serve', '--data', data, '--port', String(port), '--no-mdns', ...args];
-        const [command, ...rest] = wrap ? [...wrap, TRIVET, ...line] : [TRIVET, ...line];
+        const [command, ...rest] = [...wrap, TRIVET, ...line];
         const server = new Process(command, rest, { cwd, env: { ...this.env, ...env } });
         server.child.stdin.end();
         server.expected = 0;

@@ -250,8 +250,14 @@ scenario('`trivet sync --wait` starts a sync with a phone that is there', async 
     await phone.wait(['confirmed']);
     assert.ok(itemWith(phone.state(), s.text('typed at the computer')));
     await s.add(s.text('and once more'));
-    await s.cli(['sync', phone.pairing.device, '--wait']);
+    const told = await s.json(['sync', phone.pairing.device, '--wait']);
+    assert.ok(JSON.stringify(told).includes(phone.pairing.device), 'which phone, and how it went');
     await phone.wait(['confirmed']);
+    // Without --wait it is only started.
+    await s.add(s.text('and again'));
+    await s.cli(['sync']);
+    await phone.wait(['confirmed']);
+    assert.notEqual((await s.cli(['sync', 'no-such-device'], { expect: null })).status, 0);
     await s.expectSame(phone);
     await phone.disconnect();
     const { status, stderr } = await s.cli(['sync', '--wait'], { expect: null });
@@ -353,6 +359,36 @@ scenario('a key that is null is no view, not a deletion', async (s) => {
     const after = await s.export();
     assert.deepEqual(texts(after), before);
     assert.equal(after.scratchpad[0].content, s.text('first pad'));
+});
+
+scenario('fewer slots than six, and more', async (s) => {
+    await s.serve();
+    const small = await s.phone({ deviceId: 'small' });
+    small.add('lists', 1, s.text('of the small one'));
+    small.hooks.answer = (answer) => ({ ...answer, lists: answer.lists.slice(0, 2), lockedLists: [], listsCategories: [], scratchpad: answer.scratchpad.slice(0, 1) });
+    await s.add(s.text('in the sixth'), ['--slot', '6']);
+    // That what comes back has six of everything, the phone itself looks at.
+    await s.confirmed(small);
+    assert.deepEqual(texts(small.state()).lists, [[], [s.text('of the small one')], [], [], [], [s.text('in the sixth')]]);
+
+    const large = await s.phone({ deviceId: 'large' });
+    for (const group of ['lists', 'lockedLists'])
+        for (let i = 6; i < 9; i++) {
+            large.storage[group].slots.push([]);
+            large.storage[group].categories.push({ label: `CATEGORY ${i + 1}`, section: group, updatedAt: 0 });
+        }
+    large.add('lists', 8, s.text('in the ninth'));
+    await s.confirmed(large);
+    const computer = await s.expectSame(large);
+    assert.equal(computer.lists.length, 9);
+    assert.deepEqual(computer.lists[8].map((item) => item.text), [s.text('in the ninth')]);
+    assert.deepEqual((await s.cli(['list'])).stdout.includes(s.text('in the ninth')), true);
+    await s.add(s.text('typed into the ninth'), ['--slot', '9']);
+    await s.confirmed(large);
+    assert.deepEqual(large.storage.lists.slots[8].map((item) => item.text), [s.text('in the ninth'), s.text('typed into the ninth')]);
+    small.hooks = {};
+    await s.confirmed(small);
+    await s.expectSame(small);
 });
 
 scenario('since and lastSyncTimestamp may be null', async (s) => {
