@@ -33,14 +33,4 @@ int ancestor_choose(store *s, const char *device, const char *phone_name, int64_
                     store_error *err);
 void ancestor_release(ancestor_choice *choice); /* also of a zeroed one */
 
-/*
- * How far a phone's group is from a state (merge §10): one for each item, category and scratchpad that differs, three
- * for what a phone's user can have caused by no edit, and `earlier` for an item that differs and is dated before the
- * state's. That is 3 where the state may be one that the phone itself had made (its own clock does not run back), and
- * 1 where the date may be another clock's. Between equals the number of fields that differ decides, so that an edit
- * of the very item that tells two states apart need not hide them. Only to be compared. `state` NULL is the empty state.
- */
-uint64_t ancestor_distance(const trivet_merge_state *phone, const trivet_merge_state *state,
-                           record_group group, unsigned earlier);
-
 #endif

@@ -110,17 +110,8 @@ void reconcile_free(reconcile *r) {
     free(r);
 }
 
-static int out_of_memory(store_error *err) {
-    if (!err->code) {
-        err->code = STORE_FAILED;
-        err->status = 71; /* EX_OSERR */
-        snprintf(err->message, sizeof err->message, "out of memory");
-    }
-    return STORE_FAILED;
-}
-
 static reconcile_outcome failed(reconcile *r) {
-    out_of_memory(&r->error); /* where nothing else was said */
+    store_out_of_memory(&r->error); /* where nothing else was said */
     return RECONCILE_FAILED;
 }
 
@@ -133,7 +124,7 @@ int reconcile_own_state(reconcile *r, char **out, size_t *len, store_error *err)
         rc = snapshot_read(r->store, &head, &state, err);
     if (rc == 0 &&
         (trivet_merge_pad(state, NULL, PHONE_SLOTS) != 0 || trivet_merge_state_write(state, out, len) != 0))
-        rc = out_of_memory(err);
+        rc = store_out_of_memory(err);
     trivet_merge_state_free(state);
     return rc;
 }

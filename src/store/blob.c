@@ -52,7 +52,7 @@ int blob_get(store *s, const store_name *name, blob_fn *fn, void *ctx, store_err
     size_t len = (size_t)sqlite3_column_bytes(q, 0);
     if (data == NULL && sqlite3_errcode(s->db) == SQLITE_NOMEM) {
         sql_reset(q);
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     }
     store_name found;
     blob_name(data, len, &found);

@@ -192,7 +192,7 @@ int device_list(store *s, device **out, size_t *count, store_error *err) {
     while ((rc = sql_row(s, q, err)) > 0) {
         device *grown = store_grow(all, n, sizeof *all);
         if (grown == NULL) {
-            rc = store_fail_memory(err);
+            rc = store_out_of_memory(err);
             break;
         }
         all = grown;
@@ -231,7 +231,7 @@ int device_phones(store *s, const char *id, device_phone **out, size_t *count, s
     while ((rc = sql_row(s, q, err)) > 0) {
         device_phone *grown = store_grow(all, n, sizeof *all);
         if (grown == NULL) {
-            rc = store_fail_memory(err);
+            rc = store_out_of_memory(err);
             break;
         }
         all = grown;

@@ -57,7 +57,7 @@ int folder_make(const char *folder, bool create, store_error *err) {
         return store_fail_errno(err, errno, "open the folder", folder);
     char *copy = strdup(folder);
     if (copy == NULL)
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     int rc = make_parents(copy, err);
     free(copy);
     return rc;
@@ -106,7 +106,7 @@ static int wait_for_lock(const char *folder, int fd, int wait_ms, store_error *e
 int folder_lock(const char *folder, int wait_ms, int *fd, store_error *err) {
     char *path = folder_path(folder, "lock");
     if (path == NULL)
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     int rc = 0;
     int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0)

@@ -27,7 +27,7 @@ static int dig(store *s, trivet_merge_section section, size_t slot, const trivet
     char *json = NULL;
     size_t len = 0;
     if (trivet_merge_item_write(&last, &json, &len) != 0)
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     sqlite3_stmt *q = sql_get(s, SQL_GRAVE_PUT, err);
     sql_int(q, 1, section);
     sql_blob(q, 2, last.id.data, last.id.len);
@@ -133,7 +133,7 @@ int grave_update(store *s, const trivet_merge_state *before, const trivet_merge_
 static int fresh_keeper(trivet_merge_state **keeper, store_error *err) {
     trivet_merge_state_free(*keeper);
     *keeper = NULL;
-    return trivet_merge_state_new(keeper) == 0 ? 0 : store_fail_memory(err);
+    return trivet_merge_state_new(keeper) == 0 ? 0 : store_out_of_memory(err);
 }
 
 static int show(store *s, sqlite3_stmt *q, trivet_merge_state *keeper, grave_fn *fn, void *ctx,
@@ -145,7 +145,7 @@ static int show(store *s, sqlite3_stmt *q, trivet_merge_state *keeper, grave_fn 
     trivet_merge_error merr = TRIVET_MERGE_ERROR_INIT;
     int rc = json != NULL ? trivet_merge_item_read(keeper, json, len, &item, &merr) : TRIVET_MERGE_EINPUT;
     if (rc == TRIVET_MERGE_ENOMEM)
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     if (rc != 0 || !item.deleted || section < 0 || section >= TRIVET_MERGE_SECTIONS || slot < 0)
         return store_fail_damaged(s, err, "a grave is not what it should be");
     return fn(ctx, (trivet_merge_section)section, (size_t)slot, &item);

@@ -44,7 +44,7 @@ int history_list(store *s, size_t limit, history_line **out, size_t *count, stor
     while ((rc = sql_row(s, q, err)) > 0) {
         history_line *grown = store_grow(all, n, sizeof *all);
         if (grown == NULL)
-            rc = store_fail_memory(err);
+            rc = store_out_of_memory(err);
         else if (all = grown, !read_line(q, &all[n++]))
             rc = store_fail_damaged(s, err, "a line of its history is not what it should be");
         if (rc < 0)

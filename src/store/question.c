@@ -33,7 +33,7 @@ int question_drop_all(store *s, store_error *err) {
 static int read_row(sqlite3_stmt *q, question_row *out, store_error *err) {
     char *body = strdup((const char *)sqlite3_column_text(q, 4));
     if (body == NULL)
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     *out = (question_row){
         .id = sqlite3_column_int64(q, 0), .deadline = sqlite3_column_int64(q, 3), .body = body};
     sql_text_of(q, 1, out->device, sizeof out->device);
@@ -54,7 +54,7 @@ int question_list(store *s, question_row **out, size_t *count, store_error *err)
             all = grown;
             rc = read_row(q, &all[n], err);
         } else {
-            rc = store_fail_memory(err);
+            rc = store_out_of_memory(err);
         }
         if (rc < 0)
             break;

@@ -201,7 +201,7 @@ int record_list(store *s, const char *device_id, const char *phone, record **out
     while ((rc = sql_row(s, q, err)) > 0) {
         record *grown = store_grow(all, n, sizeof *all);
         if (grown == NULL)
-            rc = store_fail_memory(err);
+            rc = store_out_of_memory(err);
         else if (all = grown, !read_record(q, &all[n++]))
             rc = store_fail_damaged(s, err, "a record is not what it should be");
         if (rc < 0)

@@ -98,24 +98,24 @@ static int encode_part(void *ctx, trivet_merge_slice key, size_t index, const ch
     encoder *e = ctx;
     bool whole = index == SIZE_MAX;
     if ((whole || !same_key(e, key)) && !open_group(e, key, whole ? 'v' : 's'))
-        return store_fail_memory(e->err);
+        return store_out_of_memory(e->err);
     if (len == 0) /* an empty section */
         return 0;
     store_name name;
     blob_name(json, len, &name);
     if (!append(&e->list, name.bytes, sizeof name.bytes))
-        return store_fail_memory(e->err);
+        return store_out_of_memory(e->err);
     put_u32(e->list.data + e->key + e->key_len, ++e->count);
     return e->s != NULL ? blob_put(e->s, &name, json, len, e->err) : 0;
 }
 
 static int encode(store *s, const trivet_merge_state *state, store_name *out, store_error *err) {
     encoder e = {.s = s, .err = err};
-    int rc = append(&e.list, magic, MAGIC_LEN) ? 0 : store_fail_memory(err);
+    int rc = append(&e.list, magic, MAGIC_LEN) ? 0 : store_out_of_memory(err);
     if (rc == 0) {
         rc = trivet_merge_state_write_parts(state, encode_part, &e);
         if (rc == TRIVET_MERGE_ENOMEM && (err == NULL || err->code == 0))
-            rc = store_fail_memory(err);
+            rc = store_out_of_memory(err);
     }
     if (rc == 0) {
         blob_name(e.list.data, e.list.len, out);
@@ -142,7 +142,7 @@ int snapshot_name(const trivet_merge_state *state, store_name *out, store_error 
  */
 
 static int copy_bytes(void *ctx, const uint8_t *data, size_t len, store_error *err) {
-    return append(ctx, data, len) ? 0 : store_fail_memory(err);
+    return append(ctx, data, len) ? 0 : store_out_of_memory(err);
 }
 
 /* The next `len` bytes of a list, or NULL if it ends before. */
@@ -165,17 +165,17 @@ static int append_group(store *s, const buffer *list, size_t *at, buffer *out, s
         return store_fail_damaged(s, err, "a list of parts is not what it should be");
     bool ok = append(out, out->len > 1 ? ",\"" : "\"", out->len > 1 ? 2 : 1) && append(out, key, key_len) &&
               append(out, "\":[", array ? 3 : 2);
-    int rc = ok ? 0 : store_fail_memory(err);
+    int rc = ok ? 0 : store_out_of_memory(err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         store_name name;
         memcpy(name.bytes, take(list, at, NAME_LEN), NAME_LEN);
         if (i > 0 && !append(out, ",", 1))
-            rc = store_fail_memory(err);
+            rc = store_out_of_memory(err);
         else
             rc = blob_get(s, &name, copy_bytes, out, err);
     }
     if (rc == 0 && array && !append(out, "]", 1))
-        rc = store_fail_memory(err);
+        rc = store_out_of_memory(err);
     return rc;
 }
 
@@ -189,12 +189,12 @@ int snapshot_get(store *s, const store_name *name, char **out, size_t *len, stor
         if (start == NULL || memcmp(start, magic, MAGIC_LEN) != 0)
             rc = store_fail_damaged(s, err, "a part of a state stands where a state should");
         else
-            rc = append(&document, "{", 1) ? 0 : store_fail_memory(err);
+            rc = append(&document, "{", 1) ? 0 : store_out_of_memory(err);
     }
     while (rc == 0 && at < list.len)
         rc = append_group(s, &list, &at, &document, err);
     if (rc == 0)
-        rc = append(&document, "}", 2) ? 0 : store_fail_memory(err); /* with a NUL */
+        rc = append(&document, "}", 2) ? 0 : store_out_of_memory(err); /* with a NUL */
     free(list.data);
     if (rc != 0) {
         free(document.data);
@@ -217,7 +217,7 @@ int snapshot_read(store *s, const store_name *name, trivet_merge_state **out, st
     if (rc == 0)
         return 0;
     if (rc == TRIVET_MERGE_ENOMEM)
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     return store_fail_damaged(s, err, "a state in it cannot be read");
 }
 

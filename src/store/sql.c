@@ -117,7 +117,7 @@ int sql_open(store *s, store_error *err) {
     int rc = sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK) {
         if (s->db == NULL)
-            return store_fail_memory(err);
+            return store_out_of_memory(err);
         return sql_fail(s, sqlite3_extended_errcode(s->db), err);
     }
     if (sqlite3_db_readonly(s->db, "main") == 1) /* SQLite's way out where it may only read */
@@ -163,7 +163,7 @@ static bool in_step(store *s, store_error *err) {
     if (open == s->in_transaction)
         return true;
     if (open)
-        store_fail_memory(err);
+        store_out_of_memory(err);
     else
         store_fail(err, STORE_FAILED, "%s: the transaction was rolled back after an error", s->path);
     return false;
@@ -341,7 +341,7 @@ int store_fail_damaged(store *s, store_error *err, const char *what) {
         s->path, what);
 }
 
-int store_fail_memory(store_error *err) {
+int store_out_of_memory(store_error *err) {
     store_fail(err, STORE_FAILED, "out of memory");
     if (err != NULL && err->code == STORE_FAILED)
         err->status = EX_OSERR;
@@ -375,7 +375,7 @@ int sql_fail(store *s, int rc, store_error *err) {
         return store_fail_errno(err, number, "use", s->path);
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return store_fail_damaged(s, err, sqlite3_errstr(rc));

@@ -118,7 +118,6 @@ int sql_fail(store *s, int rc, store_error *err);
 int store_fail(store_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int store_fail_errno(store_error *err, int number, const char *doing, const char *path);
 int store_fail_damaged(store *s, store_error *err, const char *what); /* and sql_keep_log */
-int store_fail_memory(store_error *err);
 
 /* Room for one more in a growing array of `count` elements; NULL without memory, and the array is as it was.
  */

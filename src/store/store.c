@@ -64,7 +64,7 @@ static int put_empty_head(store *s, store_error *err) {
     trivet_merge_state *state = NULL;
     if (trivet_merge_state_read(empty_state, sizeof empty_state - 1, TRIVET_MERGE_COMPUTER, &state, &merr) !=
         0)
-        return store_fail_memory(err); /* the text is right */
+        return store_out_of_memory(err); /* the text is right */
     store_name name;
     int rc = store_begin(s, err);
     if (rc == 0)
@@ -145,7 +145,7 @@ static int look_for_database(store *s, store_error *err) {
         return store_fail_errno(err, errno, "open", s->path);
     char *log = folder_path(s->folder, "trivet.db-wal");
     if (log == NULL)
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     bool left = stat(log, &st) == 0 && st.st_size > 0;
     free(log);
     return left ? store_fail_damaged(s, err, "it is missing, though its log trivet.db-wal is there") : 0;
@@ -182,7 +182,7 @@ static int open_database(store *s, bool create, store_error *err) {
         if (!create)
             return store_fail_errno(err, ENOENT, "open", s->path);
         char *fresh = folder_path(s->folder, "trivet.db.new");
-        int rc = fresh != NULL ? make_database(s, fresh, err) : store_fail_memory(err);
+        int rc = fresh != NULL ? make_database(s, fresh, err) : store_out_of_memory(err);
         free(fresh);
         if (rc != 0)
             return rc;
@@ -206,11 +206,11 @@ int store_open(const char *folder, unsigned flags, store **out, store_error *err
         return store_fail(err, STORE_FAILED, "libsodium cannot be used");
     store *s = calloc(1, sizeof *s);
     if (s == NULL)
-        return store_fail_memory(err);
+        return store_out_of_memory(err);
     s->lock = -1;
     s->folder = strdup(folder);
     s->path = folder_path(folder, "trivet.db");
-    int rc = s->folder != NULL && s->path != NULL ? 0 : store_fail_memory(err);
+    int rc = s->folder != NULL && s->path != NULL ? 0 : store_out_of_memory(err);
     if (rc == 0)
         rc = folder_make(folder, create, err);
     if (rc == 0)

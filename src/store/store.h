@@ -74,6 +74,9 @@ void store_rollback(store *s); /* without a transaction: nothing */
 int store_meta_get(store *s, const char *key, char *value, size_t size, store_error *err);
 int store_meta_set(store *s, const char *key, const char *value, store_error *err);
 
+/* Says so, where nothing else was said, and returns STORE_FAILED: for callers that allocate between calls. */
+int store_out_of_memory(store_error *err);
+
 /* A fresh random id: `len` characters of lower-case hex, and a NUL behind them. */
 void store_random_id(char *out, size_t len);
 

@@ -1,0 +1,40 @@
+/*
+ * distance.h - how far a phone's state is from one that it could have come from (merge §10).
+ *
+ * The phone stores lists, locked lists and scratchpads one after the other, each with its categories. So these three
+ * groups are measured, and their ancestors chosen, apart.
+ */
+#ifndef TRIVET_SERVE_DISTANCE_H
+#define TRIVET_SERVE_DISTANCE_H
+
+#include "store/record.h"
+#include <trivet_merge.h>
+
+typedef struct {
+    trivet_merge_section items; /* TRIVET_MERGE_SECTIONS: none */
+    trivet_merge_section entries[2];
+    size_t entry_sections;
+} group_sections;
+
+extern const group_sections record_groups[RECORD_GROUPS];
+
+bool group_has_items(record_group group);
+
+/* Whether two items are equal, slot, position and times included. */
+bool same_place_and_value(const trivet_merge_item *a, size_t slot_a, const trivet_merge_item *b,
+                          size_t slot_b);
+
+/* NULL stands for an entry that is not there; a factory default stands for nothing too. */
+bool same_entry(const trivet_merge_entry *a, const trivet_merge_entry *b);
+
+/*
+ * How far a phone's group is from a state (merge §10): one for each item, category and scratchpad that differs, three
+ * for what a phone's user can have caused by no edit, and `earlier` for an item that differs and is dated before the
+ * state's. That is 3 where the state may be one that the phone itself had made (its own clock does not run back), and
+ * 1 where the date may be another clock's. Between equals the number of fields that differ decides, so that an edit
+ * of the very item that tells two states apart need not hide them. Only to be compared. `state` NULL is the empty state.
+ */
+uint64_t state_distance(const trivet_merge_state *phone, const trivet_merge_state *state, record_group group,
+                        unsigned earlier);
+
+#endif
