@@ -148,7 +148,7 @@ typedef enum {
     TRIVET_PROTO_EVENT_MESSAGE,        /* message: any other that needs an owner: jots, files, debug_log */
     TRIVET_PROTO_EVENT_REFUSED,        /* a message was refused: type, path, reason; for the log */
     TRIVET_PROTO_EVENT_IGNORED, /* a message of unknown type, or an answer to no question; for counting */
-    TRIVET_PROTO_EVENT_CLOSED   /* the machine ends the connection: close_code, reason; the last event */
+    TRIVET_PROTO_EVENT_CLOSED /* the connection ends, by the machine or its owner: close_code, reason; the last */
 } trivet_proto_event_kind;
 
 typedef struct {
@@ -182,7 +182,7 @@ typedef struct {
     trivet_proto_random_fn *random; /* NULL: libsodium's */
     void *random_ctx;
     size_t max_message;        /* bytes, once the secret was checked */
-    int64_t handshake_timeout; /* ms, from new to accepted handshake */
+    int64_t handshake_timeout; /* ms, from new until the handshake was read */
     int64_t answer_timeout;    /* ms, for the phone's answer to a state_sync */
     uint32_t max_nonces;
     double rate, burst;          /* messages a second, and at once */
@@ -208,7 +208,10 @@ bool trivet_proto_computer_output(trivet_proto_computer *c, trivet_proto_output 
  * accepted. */
 size_t trivet_proto_computer_message_limit(const trivet_proto_computer *c);
 
-/* The owner's answer to EVENT_HANDSHAKE. Accept: what waited unread since is handled now, in order. */
+/*
+ * The owner's answer to EVENT_HANDSHAKE, whenever it comes: no timeout runs. Accept: what waited unread since is
+ * handled now, in order.
+ */
 int trivet_proto_computer_accept(trivet_proto_computer *c, int64_t now);
 int trivet_proto_computer_refuse(trivet_proto_computer *c, int close_code, const char *reason);
 
@@ -260,6 +263,7 @@ bool trivet_proto_phone_event(trivet_proto_phone *p, trivet_proto_event *out);
 bool trivet_proto_phone_output(trivet_proto_phone *p, trivet_proto_output *out);
 
 int trivet_proto_phone_request_sync(trivet_proto_phone *p);
+/* Each EVENT_STATE_WANTED needs one, in order, though the sync was cancelled since: the computer counts them. */
 int trivet_proto_phone_answer(trivet_proto_phone *p, const char *state, size_t len, int64_t since);
 int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_t *body);
 int trivet_proto_phone_close(trivet_proto_phone *p, int close_code, const char *reason);
