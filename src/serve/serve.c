@@ -7,6 +7,7 @@
 #include "log.h"
 #include "serve/connection.h"
 #include "serve/control_plane.h"
+#include "serve/notify.h"
 #include "serve/pairing_code.h"
 #include "serve/reachable.h"
 #include "serve/requests.h"
@@ -127,6 +128,7 @@ static void stop(struct server *s) {
     if (s->stopping)
         return;
     s->stopping = true;
+    notify("STOPPING=1");
     for (int i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
     listener_close(s->host.listener);
@@ -273,6 +275,7 @@ static void greet(struct server *s) {
         fprintf(stderr, "listening on %s:%u\n", s->config->host, port);
     else
         fprintf(stderr, "listening on [::]:%u\n", port);
+    notify("READY=1");
 }
 
 /* ---- all of it ---- */
