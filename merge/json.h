@@ -31,6 +31,7 @@ typedef struct {
     tm_step path[TRIVET_MERGE_MAX_DEPTH + 2];
     tm_field *fields; /* a stack of unfinished objects' members */
     size_t field_count, field_room;
+    unsigned char guess[8]; /* read.c's: which key stood at each place of the last item */
 } tm_reader;
 
 void tm_reader_init(tm_reader *r, const char *json, size_t len, trivet_merge_side side, tm_arena *arena,
@@ -86,7 +87,16 @@ static inline void tm_pop(tm_reader *r) {
  * tm_key().
  */
 int tm_enter(tm_reader *r, char open, const char *expected);
-int tm_more(tm_reader *r, char close, bool *first, bool *more);
+int tm_more_slowly(tm_reader *r, char close, bool *first, bool *more);
+static inline int tm_more(tm_reader *r, char close, bool *first, bool *more) {
+    if (!*first && r->at < r->end && *r->at == ',') {
+        r->at++;
+        tm_space(r);
+        *more = true;
+        return 0;
+    }
+    return tm_more_slowly(r, close, first, more);
+}
 int tm_key(tm_reader *r, tm_slice *key);
 void tm_leave(tm_reader *r);
 

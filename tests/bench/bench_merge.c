@@ -1,0 +1,201 @@
+/*
+ * bench_merge.c - a merge, text to text, beside what jansson needs only to read the same three texts.
+ *
+ *     build/bench/bench_merge [FOLDER]        FOLDER holds what tests/bench/workload.mjs makes; else it is made
+ *
+ * Both are measured in turn, in one process and in processor time, and only their ratio means anything on another machine. Peak memory is that of a
+ * process that reads the three files and merges them, over that of one that merges empty states, as a multiple of the files' size.
+ */
+#include <fcntl.h>
+#include <jansson.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <trivet_merge.h>
+#include <unistd.h>
+
+enum { SIZES = 3, ROUNDS_MAX = 101 };
+
+static const struct { int items, rounds; } sizes[SIZES] = {{1000, 101}, {10000, 21}, {100000, 5}};
+
+typedef struct {
+    char *json;
+    size_t len;
+} text;
+
+static void die(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+/* Processor time: what other programs take meanwhile is not this one's. */
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static text read_file(const char *folder, int items, const char *name) {
+    char path[512];
+    struct stat st;
+    text t;
+    snprintf(path, sizeof path, "%s/%d.%s.json", folder, items, name);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &st) != 0)
+        die(path);
+    t.len = (size_t)st.st_size;
+    t.json = malloc(t.len);
+    if (!t.json || read(file, t.json, t.len) != (ssize_t)t.len)
+        die(path);
+    close(file);
+    return t;
+}
+
+static void read_files(const char *folder, int items, text texts[3]) {
+    static const char *const names[] = {"ancestor", "phone", "computer"};
+    for (int i = 0; i < 3; i++)
+        texts[i] = read_file(folder, items, names[i]);
+}
+
+/* ms of each stage */
+typedef struct {
+    double read, merge, write, all;
+} stages;
+
+static stages merge_texts(const text texts[3]) {
+    trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
+    trivet_merge_state *s[3];
+    trivet_merge_result *result;
+    char *out;
+    size_t len;
+    double start = now_ms();
+    for (int i = 0; i < 3; i++)
+        if (trivet_merge_state_read(texts[i].json, texts[i].len, (trivet_merge_side)i, &s[i], &err) != 0)
+            die(err.reason);
+    double read = now_ms();
+    if (trivet_merge(s[0], s[1], s[2], NULL, &result, &err) != 0)
+        die(err.reason);
+    double merged = now_ms();
+    if (trivet_merge_state_write(trivet_merge_result_snapshot(result), &out, &len) != 0)
+        die("write");
+    double written = now_ms();
+    free(out);
+    trivet_merge_result_free(result);
+    for (int i = 0; i < 3; i++)
+        trivet_merge_state_free(s[i]);
+    return (stages){read - start, merged - read, written - merged, now_ms() - start};
+}
+
+static double parse_with_jansson(const text texts[3]) {
+    json_t *parsed[3];
+    double start = now_ms();
+    for (int i = 0; i < 3; i++)
+        if (!(parsed[i] = json_loadb(texts[i].json, texts[i].len, JSON_REJECT_DUPLICATES, NULL)))
+            die("jansson");
+    for (int i = 0; i < 3; i++)
+        json_decref(parsed[i]);
+    return now_ms() - start;
+}
+
+/* Peak memory of a process of its own, in bytes. */
+static double peak(const char *folder, int items) {
+    struct rusage usage;
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        text texts[3];
+        if (items > 0)
+            read_files(folder, items, texts);
+        else
+            texts[0] = texts[1] = texts[2] = (text){"{}", 2};
+        merge_texts(texts);
+        _exit(0);
+    }
+    if (child < 0 || wait4(child, &status, 0, &usage) != child || status != 0)
+        die("a child process");
+    return (double)usage.ru_maxrss * 1024;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, compare);
+    return values[count / 2];
+}
+
+/* Hands freed memory back, so that neither pays for tidying up behind the other. */
+static void tidy(void) {
+    malloc_trim(0);
+}
+
+static void measure(const char *folder, int items, int rounds) {
+    double all[ROUNDS_MAX], read[ROUNDS_MAX], merge[ROUNDS_MAX], write[ROUNDS_MAX], jansson[ROUNDS_MAX];
+    double memory = peak(folder, items) - peak(folder, 0), input;
+    text texts[3];
+    read_files(folder, items, texts);
+    input = (double)(texts[0].len + texts[1].len + texts[2].len);
+    merge_texts(texts); /* warm up */
+    for (int i = 0; i < rounds; i++) {
+        tidy();
+        stages s = merge_texts(texts);
+        tidy();
+        all[i] = s.all;
+        read[i] = s.read;
+        merge[i] = s.merge;
+        write[i] = s.write;
+        jansson[i] = parse_with_jansson(texts);
+    }
+    double ours = median(all, rounds), theirs = median(jansson, rounds);
+    printf("%7d items  %8.3f ms (read %.3f, merge %.3f, write %.3f)  jansson's three parses %8.3f ms  ratio "
+           "%.3f  "
+           "memory %.2f x input\n",
+           items, ours, median(read, rounds), median(merge, rounds), median(write, rounds), theirs,
+           ours / theirs, memory / input);
+    for (int i = 0; i < 3; i++)
+        free(texts[i].json);
+}
+
+static void make_inputs(const char *folder) {
+    pid_t child = fork();
+    int status;
+    if (child == 0) {
+        execlp("node", "node", "tests/bench/workload.mjs", folder, (char *)NULL);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        die("node tests/bench/workload.mjs");
+}
+
+static void remove_inputs(const char *folder) {
+    static const char *const names[] = {"ancestor", "phone", "computer"};
+    char path[512];
+    for (int s = 0; s < SIZES; s++) {
+        for (int i = 0; i < 3; i++) {
+            snprintf(path, sizeof path, "%s/%d.%s.json", folder, sizes[s].items, names[i]);
+            unlink(path);
+        }
+    }
+    rmdir(folder);
+}
+
+int main(int argc, char **argv) {
+    char made[] = "/tmp/trivet-bench.XXXXXX";
+    const char *folder = argc > 1 ? argv[1] : mkdtemp(made);
+    if (!folder)
+        die("a temporary folder");
+    if (argc < 2)
+        make_inputs(folder);
+    for (int s = 0; s < SIZES; s++)
+        measure(folder, sizes[s].items, sizes[s].rounds);
+    if (argc < 2)
+        remove_inputs(folder);
+    return 0;
+}
