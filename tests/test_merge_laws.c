@@ -152,7 +152,7 @@ static char *put_entries(char *p, const entry *entries, const char *key) {
 }
 
 static trivet_merge_state *state_of(const model *m) {
-    char *json = malloc(16384), *p = json + sprintf(json, "{\"extra\":%d", m->extra);
+    char *json = allocate(16384), *p = json + sprintf(json, "{\"extra\":%d", m->extra);
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
     trivet_merge_state *state;
     if (!m->no_view[0])

@@ -70,7 +70,7 @@ static size_t exhaust(int (*step)(void *ctx), void (*after)(void *ctx, int rc), 
 
 /* Escapes, white space, unknown fields, duplicates, unsorted slots, ties, more than one arena chunk. */
 static char *document(const char *side, int time, bool backwards) {
-    char *json = malloc(65536), *p = json + sprintf(json, "{\"top\":{\"%s\":[ 1 ]},\"lists\":[[", side);
+    char *json = allocate(65536), *p = json + sprintf(json, "{\"top\":{\"%s\":[ 1 ]},\"lists\":[[", side);
     for (int i = 0; i < 60; i++) {
         int n = backwards ? 60 - i : i;
         p += sprintf(p,

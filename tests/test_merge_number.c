@@ -207,7 +207,7 @@ static void scans_only_json(void **unused) {
 static void reads_long_texts(void **unused) {
     (void)unused;
     size_t len = 30000;
-    char *text = malloc(len + 64);
+    char *text = allocate(len + 64);
     memset(text, '0', len);
     memcpy(text, "0.", 2);
     strcpy(text + len, "15e30000");

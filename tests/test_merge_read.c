@@ -17,7 +17,7 @@ static const char everything[] =
 /* In a block of exactly its length, so that a byte read beyond is seen by valgrind and ASan. */
 static int read_exact(const char *json, size_t len, trivet_merge_state **state) {
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
-    char *copy = malloc(len ? len : 1);
+    char *copy = allocate(len ? len : 1);
     memcpy(copy, json, len);
     int rc = trivet_merge_state_read_steal(copy, len, TRIVET_MERGE_PHONE, state, &err);
     if (rc != 0) {
@@ -75,7 +75,7 @@ static void survives_every_changed_byte(void **unused) {
     (void)unused;
     static const char changes[] = "\0\"\\{}[]:,0e-u \x80\xe2\xff";
     size_t len = strlen(everything);
-    char *copy = malloc(len);
+    char *copy = allocate(len);
     size_t refused = 0;
     for (size_t i = 0; i < len; i++) {
         for (size_t c = 0; c < sizeof changes - 1; c++) {
@@ -95,7 +95,7 @@ static void survives_every_changed_byte(void **unused) {
 
 /* `count` items `before`, each with its number for an id, then `after`. */
 static char *many_items(size_t count, const char *before, const char *after, size_t *len) {
-    char *json = malloc(count * 48 + 256), *p = json;
+    char *json = allocate(count * 48 + 256), *p = json;
     p += sprintf(p, "%s", before);
     for (size_t i = 0; i < count; i++)
         p += sprintf(p, "%s{\"id\":\"%zu\",\"text\":\"\",\"position\":%zu}", i ? "," : "", i, i);
@@ -159,7 +159,7 @@ static void hostile_shapes_are_cheap(void **unused) {
     (void)unused;
     enum { COUNT = 200000 };
     trivet_merge_state *state;
-    char *json = malloc(COUNT * 20), *p = json;
+    char *json = allocate(COUNT * 20), *p = json;
     p += sprintf(p, "{\"v\":{");
     for (int i = 0; i < COUNT; i++)
         p += sprintf(p, "%s\"%d\":0", i ? "," : "", COUNT - i);
@@ -167,7 +167,7 @@ static void hostile_shapes_are_cheap(void **unused) {
     assert_int_equal(
         trivet_merge_state_read_steal(json, (size_t)(p - json), TRIVET_MERGE_PHONE, &state, NULL), 0);
     trivet_merge_state_free(state);
-    json = malloc(COUNT * 20);
+    json = allocate(COUNT * 20);
     p = json + sprintf(json, "{\"lists\":[[{\"id\":\"x\",\"text\":\"\",\"position\":1");
     for (int i = 0; i < COUNT; i++)
         p += sprintf(p, ",\"u%d\":0", COUNT - i);

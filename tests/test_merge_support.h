@@ -16,6 +16,14 @@
 
 #define SLICE(literal) ((trivet_merge_slice){(literal), strlen(literal)})
 
+/* From malloc, never NULL. */
+static inline void *allocate(size_t size) {
+    void *memory = malloc(size);
+    if (!memory)
+        abort();
+    return memory;
+}
+
 static inline trivet_merge_state *read_text(const char *json) {
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
     trivet_merge_state *state = NULL;

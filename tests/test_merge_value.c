@@ -68,7 +68,7 @@ static void compares_deeply(void **unused) {
 
 /* Objects of many members in the opposite order; `odd` has another value. */
 static char *big_object(int count, bool backwards, int odd) {
-    char *json = malloc((size_t)count * 24 + 8), *p = json;
+    char *json = allocate((size_t)count * 24 + 8), *p = json;
     *p++ = '{';
     for (int i = 0; i < count; i++) {
         int key = backwards ? count - 1 - i : i;
@@ -94,7 +94,7 @@ static void compares_large_objects(void **unused) {
 
 /* Ids that all start their probe at one place of a table of any size up to 2^`bits`. */
 static char (*colliding_ids(size_t count, unsigned bits))[16] {
-    char(*ids)[16] = malloc(count * sizeof *ids);
+    char(*ids)[16] = allocate(count * sizeof *ids);
     size_t found = 0;
     for (unsigned long i = 0; found < count; i++) {
         sprintf(ids[found], "h%lu", i);
@@ -104,7 +104,7 @@ static char (*colliding_ids(size_t count, unsigned bits))[16] {
 }
 
 static char *items_json(char (*ids)[16], size_t count, int step) {
-    char *json = malloc(count * 64 + 64), *p = json + sprintf(json, "{\"lists\":[[");
+    char *json = allocate(count * 64 + 64), *p = json + sprintf(json, "{\"lists\":[[");
     for (size_t i = 0; i < count; i++)
         p += sprintf(p, "%s{\"id\":\"%s\",\"text\":\"t%d\",\"position\":%zu,\"updatedAt\":%d}", i ? "," : "",
                      ids[i], step, i, step);
@@ -126,7 +126,7 @@ static void assert_found(const trivet_merge_state *state, char (*ids)[16], size_
 static void colliding_ids_work(void **unused) {
     (void)unused;
     enum { COUNT = 600 };
-    char(*ids)[16] = colliding_ids(COUNT, 12);
+    char(*ids)[16] = colliding_ids(COUNT, 11);
     char *json = items_json(ids, COUNT, 1);
     trivet_merge_state *at_once = read_text(json), *one_by_one;
     trivet_merge_item item;
@@ -170,9 +170,9 @@ static void hashed_removal(void **unused) {
 static void duplicates_among_colliding_ids(void **unused) {
     (void)unused;
     enum { COUNT = 400 };
-    char(*ids)[16] = colliding_ids(COUNT, 12);
+    char(*ids)[16] = colliding_ids(COUNT, 11);
     char *older = items_json(ids, COUNT, 1), *newer = items_json(ids, COUNT, 2);
-    char *both = malloc(strlen(older) + strlen(newer));
+    char *both = allocate(strlen(older) + strlen(newer));
     /* {"lists":[[older],[newer]]} */
     sprintf(both, "%.*s,%s", (int)strlen(older) - 2, older, newer + strlen("{\"lists\":["));
     trivet_merge_state *state = read_text(both);
