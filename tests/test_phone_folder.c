@@ -248,6 +248,7 @@ static void a_damaged_state_is_told(void **unused) {
         "{\"since\":1,\"state\":}",
         "{\"since\":1,\"state\":{}",
         "{\"since\":1,\"state\":{}}}",
+        "{\"since\":1,\"state\":{}]",
         "{\"since\":-1,\"state\":{}}",
         "{\"since\":9007199254740992,\"state\":{}}",
         "{\"since\":99999999999999999999999,\"state\":{}}",
