@@ -1,8 +1,8 @@
 /*
  * pairing.c - what a pairing code holds (protocol §6).
  *
- *     {"ip":"192.168.1.20","port":8080,"secret":"<UUID
- * v4>","v":2,"device":"<id>","name":"…","k":"<base64url>"}
+ *     {"ip":"192.168.1.20","port":8080,"secret":"<UUID v4>","v":2,"device":"<id>","name":"…",
+ *      "k":"<base64url>"}
  *
  * The phone app reads the first three. Read and written without jansson, for its secrets.
  */

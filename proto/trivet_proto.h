@@ -95,10 +95,11 @@ typedef enum { TRIVET_PROTO_PHONE_WINS, TRIVET_PROTO_DESKTOP_WINS } trivet_proto
 /*
  * A message, validated. What else it holds depends on the type:
  *   state_sync    `state` (the object without `type` and `since`: a document of merge §1, unchecked but for
- * its outer shape), `since` sync_confirm  `mode`, `applied_at`, `state` (the snapshot, as unchecked; NULL
- * where it was left out) all others    `body`, the whole object in the shape of protocol §3, lenient ones
- * filled in; of an unknown type NULL, and to encode NULL stands for no fields A state is UTF-8 only if
- * whoever reads it finds so; a NUL follows it.
+ *                 its outer shape), `since`
+ *   sync_confirm  `mode`, `applied_at`, `state` (the snapshot, as unchecked; NULL where it was left out)
+ *   all others    `body`, the whole object in the shape of protocol §3, lenient ones filled in; of an unknown
+ *                 type NULL, and to encode NULL stands for no fields
+ * A state is UTF-8 only if whoever reads it finds so; a NUL follows it.
  */
 typedef struct {
     trivet_proto_type type;

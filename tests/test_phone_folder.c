@@ -1,4 +1,6 @@
-/* A phone's folder: what init makes, what damage is told, and that no kill or full disk leaves half a file.
+/*
+ * A phone's folder: what init makes, what damage is told, and that no kill or full disk leaves half a
+ * file.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -53,8 +53,7 @@ static void in_child(void (*body)(fixture *), fixture *f) {
         }                                                                                                    \
     } while (0)
 
-/* ---- making and opening ----------------------------------------------------------------------------------
- */
+/* ---- making and opening ----------------------------------------------------------------------------- */
 
 static void makes_a_private_folder(void **state) {
     fixture *f = *state;
@@ -150,8 +149,7 @@ static void finishes_a_making_that_was_cut_short(void **state) {
     assert_int_equal(access(path, F_OK), -1);
 }
 
-/* ---- transactions ----------------------------------------------------------------------------------------
- */
+/* ---- transactions ----------------------------------------------------------------------------------- */
 
 static void rolls_back(void **state) {
     fixture *f = *state;
@@ -206,8 +204,7 @@ static void a_lost_transaction_takes_nothing_more(void **state) {
     gives(STORE_NONE, store_meta_get(f->s, "b", value, sizeof value, &f->err));
 }
 
-/* ---- the lock --------------------------------------------------------------------------------------------
- */
+/* ---- the lock --------------------------------------------------------------------------------------- */
 
 static void locks_out_a_second(void **state) {
     fixture *f = *state;
@@ -253,8 +250,7 @@ static void waits_for_a_lock(void **state) {
     close(ready[1]);
 }
 
-/* ---- permission ------------------------------------------------------------------------------------------
- */
+/* ---- permission ------------------------------------------------------------------------------------- */
 
 /* Root may do everything, so become nobody. */
 static void drop_root(void) {
@@ -291,8 +287,7 @@ static void says_what_it_may_not(void **state) {
     in_child(open_as_nobody, f); /* may read the database only */
 }
 
-/* ---- damage ----------------------------------------------------------------------------------------------
- */
+/* ---- damage ----------------------------------------------------------------------------------------- */
 
 static void fill(fixture *f) {
     ok(store_open(f->folder, STORE_CREATE, &f->s, &f->err));

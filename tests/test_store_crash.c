@@ -109,8 +109,7 @@ static device pair(fixture *f) {
     return d;
 }
 
-/* ---- killed ----------------------------------------------------------------------------------------------
- */
+/* ---- killed ----------------------------------------------------------------------------------------- */
 
 /* Commits one after the other and tells of each, until it is killed. */
 static void commit_until_killed(fixture *f, const char *device_id, int acknowledge) {
@@ -163,8 +162,7 @@ static void a_killed_process_loses_no_commit(void **state) {
     }
 }
 
-/* ---- full ------------------------------------------------------------------------------------------------
- */
+/* ---- full ------------------------------------------------------------------------------------------- */
 
 static void limit_files(fixture *f, rlim_t bytes) {
     struct rlimit limit;

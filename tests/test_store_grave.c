@@ -78,7 +78,9 @@ static void fills_them_for_those_that_live(void **state) {
     static const char *const gone = "{\"lists\":[[" LIVE("b") "]]}";
     update(f, "{\"lists\":[[" LIVE("a") "," LIVE("b") "," LIVE("c") "," LIVE("d") "]]}", gone, NOW);
     assert_string_equal(graves(f), "0/0/a@1000000000 0/0/c@1000000000 0/0/d@1000000000");
-    /* back as dead it stays buried; back alive, in whatever slot, it does not; the other section's is another
+    /*
+     * back as dead it stays buried; back alive, in whatever slot, it does not; the other section's
+     * is another
      */
     update(
         f, gone,

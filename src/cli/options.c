@@ -1,4 +1,6 @@
-/* getopt_long does the parsing; the table that it wants, and --help, are made from what the command declares.
+/*
+ * getopt_long does the parsing; the table that it wants, and --help, are made from what the command
+ * declares.
  */
 #include "cli/options.h"
 

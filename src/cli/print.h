@@ -28,7 +28,9 @@ void print_styled(FILE *out, print_style style, const char *format, ...)
  */
 void print_line(FILE *out, const char *text, size_t len);
 
-/* A text of several lines: to a terminal control characters but line end and tab are escaped, else as it is.
+/*
+ * A text of several lines: to a terminal control characters but line end and tab are escaped, else as it
+ * is.
  */
 void print_block(FILE *out, const char *text, size_t len);
 
@@ -47,7 +49,9 @@ int64_t print_now(void);
 /* How many columns a text takes, 0 for what does not show. */
 size_t print_width(const char *text);
 
-/* Whether all that was written to standard output arrived; 0 or EX_IOERR after telling. A command's last act.
+/*
+ * Whether all that was written to standard output arrived; 0 or EX_IOERR after telling. A command's last
+ * act.
  */
 int print_finish(void);
 

@@ -45,7 +45,9 @@ void websocket_set_message_limit(websocket *ws, size_t bytes);
  * closing. */
 int websocket_send_steal(websocket *ws, bool binary, uint8_t *data, size_t len);
 
-/* Starts the closing handshake after what is queued; nothing is received any more. Repeating it does nothing.
+/*
+ * Starts the closing handshake after what is queued; nothing is received any more. Repeating it does
+ * nothing.
  */
 void websocket_close(websocket *ws, int code, const char *reason);
 

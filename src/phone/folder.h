@@ -13,8 +13,9 @@
  *
  * Calling sequence:
  *
- *     phone_folder_open -> { phone_folder_lock -> read, edit, write -> phone_folder_unlock }* ->
- * phone_folder_close
+ *     phone_folder_open
+ *         { phone_folder_lock -> read, edit, write -> phone_folder_unlock } as often as wanted
+ *     phone_folder_close
  *
  * Every function returns 0, or -1 with an exit status and what to tell the user in `err`.
  */

@@ -1,9 +1,8 @@
 /*
  * session.c - one sync, over one connection.
  *
- *     CONNECTING --on_open--> OPEN --(confirmed, cancelled, refused, timed out)--> CLOSING --on_closed-->
- * over
- *         '---on_failed-----------------------------------------------------------------------------------^
+ *     CONNECTING --on_open--> OPEN --(confirmed, cancelled, refused, timed out)--> CLOSING --on_closed--> over
+ *         '---on_failed-------------------------------------------------------------------------------------^
  *
  * What to say and when is the machine's of proto/ ("phone"); this file moves bytes between it and the
  * websocket, gives it the time, and does what its events ask. Each libuv callback hands over what happened

@@ -22,7 +22,9 @@ void connection_let_go(connection *c);
 
 host *connection_host(const connection *c);
 
-/* The device's id once its secret was checked; NULL before. And the phone's own name, and one for log lines.
+/*
+ * The device's id once its secret was checked; NULL before. And the phone's own name, and one for log
+ * lines.
  */
 const char *connection_device(const connection *c);
 const char *connection_phone(const connection *c);

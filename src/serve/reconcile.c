@@ -4,17 +4,19 @@
  * What is lost if something goes at each step, and why nothing is:
  *
  *   1. Before the commit (power, process, connection): the store is as it was; the phone was told nothing but
- * states, which it does not apply. The next sync begins anew from the same ancestor.
+ *      states, which it does not apply. The next sync begins anew from the same ancestor.
  *   2. In the commit: SQLite's one transaction holds the new head, its history line and graves, the ancestor
- * record and the device's last sync. After a crash either all of it is there or none.
+ *      record and the device's last sync. After a crash either all of it is there or none.
  *   3. After the commit, before the confirm was sent or while it was under way: the computer holds M, the
- * phone what it sent. It comes again with the `since` of before, which is the new record's `since_before`:
- * case 1 of ancestor.c, where `sent` is the nearest candidate, so its edits are not taken twice.
- *   4. The phone applied M, but was killed before it had stored all of it: it comes with a new `since` and a
- * mixture of `sent` and M, group by group, and case 3 decides for each group.
- *   5. The confirm arrived, and the phone's next `since` is new: the record's snapshot is its only candidate
- * that fits, and with the commit that follows the value joins the record. A lost or late state_sync or
- * sync_cancel changes nothing anywhere.
+ *      phone what it sent. It comes again with the `since` of before, which is the new record's
+ *      `since_before`: case 1 of ancestor.c, where `sent` is the nearest candidate, so its edits are not taken
+ *      twice.
+ *   4. The phone applied M, but was killed before it had stored all of it: it comes with the new `since` or
+ *      the old one and a mixture of `sent` and M, and case 3 or 1 decides for each group.
+ *   5. The confirm arrived, and the phone's next `since` is new: the record's snapshot is the candidate that
+ *      fits, and with the commit that follows the value joins the record.
+ *
+ * A lost or late state_sync or sync_cancel changes nothing anywhere.
  */
 #include "serve/reconcile.h"
 

@@ -2,10 +2,11 @@
  * sync.h - one sync with one phone, start to end (protocol §4): the machine that talks and the merge that
  * thinks, brought together.
  *
- *     LOADING --own state sent--> WAITING --answer--> MERGING --PROPOSE: second state sent--> WAITING
- *                                                      |  ^--------- answered ---- ASKING <--ASK-- MERGING
- *                                                      '--KEEP, APPLY: confirm sent; else: cancel sent-->
- * ended
+ *     LOADING --own state sent--> WAITING
+ *     WAITING --answer--> MERGING
+ *     MERGING --PROPOSE: second state sent--> WAITING
+ *             --ASK--> ASKING --answered--> MERGING
+ *             --KEEP, APPLY: confirm sent; else: cancel sent--> ended
  *
  * It ends by itself and frees itself; whoever waits for it is told how it ended. It ends with its connection.
  */

@@ -18,7 +18,9 @@ int blob_put(store *s, const store_name *name, const void *data, size_t len, sto
 typedef int blob_fn(void *ctx, const uint8_t *data, size_t len, store_error *err);
 int blob_get(store *s, const store_name *name, blob_fn *fn, void *ctx, store_error *err);
 
-/* 0 if all of the names (NULL is passed over) are stored, else STORE_FAILED: they must not be written down.
+/*
+ * 0 if all of the names (NULL is passed over) are stored, else STORE_FAILED: they must not be written
+ * down.
  */
 int blob_require(store *s, const store_name *const *names, size_t count, store_error *err);
 

@@ -53,8 +53,7 @@ static int fail_unknown(const char *id, store_error *err) {
     return store_fail(err, STORE_NONE, "there is no device %.64s", id);
 }
 
-/* ---- making ----------------------------------------------------------------------------------------------
- */
+/* ---- making ----------------------------------------------------------------------------------------- */
 
 static int fresh_id(store *s, char id[static DEVICE_ID_LEN + 1], store_error *err) {
     int found;
@@ -119,8 +118,7 @@ int device_create(store *s, const char *name, const char *replaces, int64_t now,
     return rc;
 }
 
-/* ---- finding ---------------------------------------------------------------------------------------------
- */
+/* ---- finding ---------------------------------------------------------------------------------------- */
 
 int device_by_secret(store *s, const char *secret, int64_t now, device *out, store_error *err) {
     uint8_t hash[HASH_LEN];
@@ -247,8 +245,7 @@ int device_phones(store *s, const char *id, device_phone **out, size_t *count, s
     return 0;
 }
 
-/* ---- what happens to one ---------------------------------------------------------------------------------
- */
+/* ---- what happens to one ---------------------------------------------------------------------------- */
 
 /* The new code is in use: the device that it replaces is done with, and so is one that was to be replaced by
  * that without it ever having come. A device only ever replaces an older one, so this ends. */

@@ -15,8 +15,7 @@ enum { ITEM_SECTIONS = 2, KEEPER_ITEMS = 128 };
 static const trivet_merge_section item_sections[ITEM_SECTIONS] = {TRIVET_MERGE_LISTS,
                                                                   TRIVET_MERGE_LOCKED_LISTS};
 
-/* ---- one item --------------------------------------------------------------------------------------------
- */
+/* ---- one item --------------------------------------------------------------------------------------- */
 
 static int dig(store *s, trivet_merge_section section, size_t slot, const trivet_merge_item *item,
                int64_t now, store_error *err) {
@@ -46,8 +45,7 @@ static int fill(store *s, trivet_merge_section section, trivet_merge_slice id, s
     return sql_run(s, q, err);
 }
 
-/* ---- two states ------------------------------------------------------------------------------------------
- */
+/* ---- two states ------------------------------------------------------------------------------------- */
 
 typedef struct {
     store *s;
@@ -126,8 +124,7 @@ int grave_update(store *s, const trivet_merge_state *before, const trivet_merge_
     return rc == 0 ? sql_leave(s, own, walk_states(&w), err) : rc;
 }
 
-/* ---- all graves ------------------------------------------------------------------------------------------
- */
+/* ---- all graves ------------------------------------------------------------------------------------- */
 
 /* Items live in a state; a fresh one every so often keeps its memory small. */
 static int fresh_keeper(trivet_merge_state **keeper, store_error *err) {

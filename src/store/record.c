@@ -77,8 +77,7 @@ static int find_scope(store *s, const char *device_id, const char *phone, scope 
     return rc;
 }
 
-/* ---- adding ----------------------------------------------------------------------------------------------
- */
+/* ---- adding ----------------------------------------------------------------------------------------- */
 
 static int insert_record(store *s, scope owner, const record *r, store_error *err) {
     sqlite3_stmt *q = sql_get(s, SQL_RECORD_PUT, err);
@@ -173,8 +172,7 @@ int record_applied(store *s, int64_t id, record_group group, int64_t since, stor
     return rc == 0 ? sql_leave(s, own, applied(s, id, group, since, err), err) : rc;
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------------
- */
+/* ---- asking ----------------------------------------------------------------------------------------- */
 
 static bool read_record(sqlite3_stmt *q, record *out) {
     *out = (record){.id = sqlite3_column_int64(q, 0),

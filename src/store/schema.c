@@ -5,8 +5,8 @@
  *   blob            parts of states, and lists of parts: snapshots (snapshot.c); never changed, only added
  *   head            one row: the computer's present state
  *   device          a pairing; `replaces` is the id of the device whose records it inherits
- *   device_phone    a name that a phone gave itself on a pairing; has_records stays 1 when its records are
- * dropped record          one committed merge of a phone; ids are never used again, since values outlive them
+ *   device_phone    a name that a phone gave itself on a pairing; has_records stays 1 when its records go
+ *   record          one committed merge of a phone; ids are never used again, since values outlive them
  *   record_since    what a phone's `since` is known to mean, for each group; outlives its record (merge §10)
  *   grave           last forms of items that left the computer's state
  *   history         a line for each change of the head

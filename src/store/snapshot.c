@@ -28,8 +28,7 @@
 enum { MAGIC_LEN = 5, NAME_LEN = sizeof(store_name) };
 static const char magic[MAGIC_LEN] = {'\0', 't', 'v', 's', 1};
 
-/* ---- bytes that grow -------------------------------------------------------------------------------------
- */
+/* ---- bytes that grow -------------------------------------------------------------------------------- */
 
 typedef struct {
     char *data;
@@ -65,8 +64,7 @@ static size_t get_u32(const uint8_t *at) {
     return (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
 }
 
-/* ---- a state to its list ---------------------------------------------------------------------------------
- */
+/* ---- a state to its list ---------------------------------------------------------------------------- */
 
 typedef struct {
     store *s; /* NULL: only the name is wanted */
@@ -138,8 +136,7 @@ int snapshot_name(const trivet_merge_state *state, store_name *out, store_error 
     return encode(NULL, state, out, err);
 }
 
-/* ---- a list to its document ------------------------------------------------------------------------------
- */
+/* ---- a list to its document ------------------------------------------------------------------------- */
 
 static int copy_bytes(void *ctx, const uint8_t *data, size_t len, store_error *err) {
     return append(ctx, data, len) ? 0 : store_out_of_memory(err);
@@ -221,8 +218,7 @@ int snapshot_read(store *s, const store_name *name, trivet_merge_state **out, st
     return store_fail_damaged(s, err, "a state in it cannot be read");
 }
 
-/* ---- the head --------------------------------------------------------------------------------------------
- */
+/* ---- the head --------------------------------------------------------------------------------------- */
 
 int head_get(store *s, store_name *out, store_error *err) {
     sqlite3_stmt *q = sql_get(s, SQL_HEAD_GET, err);

@@ -119,7 +119,9 @@ int store_fail(store_error *err, int code, const char *format, ...) __attribute_
 int store_fail_errno(store_error *err, int number, const char *doing, const char *path);
 int store_fail_damaged(store *s, store_error *err, const char *what); /* and sql_keep_log */
 
-/* Room for one more in a growing array of `count` elements; NULL without memory, and the array is as it was.
+/*
+ * Room for one more in a growing array of `count` elements; NULL without memory, and the array is as it
+ * was.
  */
 void *store_grow(void *array, size_t count, size_t element);
 

@@ -23,12 +23,14 @@
  *
  *   before the commit    nothing of the transaction counts: SQLite finds no commit mark in its log and passes
  *                        over what was written. The state before stands; the phone got no confirm and sends
- * the same again during the commit    either the commit mark and everything before it have reached the disk
- * whole, which checksums over the log decide, or nothing counts. So it is the case above or below after it,
- * before     the computer holds the new state and a record without a `since_after`; the phone holds the
- * confirm          the old one. That is a lost confirm: the next sync finds from the record which of the two
- * states the phone descends from (merge §10, case 1) while the log is     the log still holds every page that
- * is being copied; the next opening copies them copied back          again
+ *                        the same again
+ *   during the commit    either the commit mark and everything before it have reached the disk whole, which
+ *                        checksums over the log decide, or nothing counts. So it is the case above or below
+ *   after it, before     the computer holds the new state and a record without a `since_after`; the phone holds
+ *   the confirm          the old one. That is a lost confirm: the next sync finds from the record which of the
+ *                        two states the phone descends from (merge §10, case 1)
+ *   while the log is     the log still holds every page that is being copied; the next opening copies them
+ *   copied back          again
  *
  * A disk that is full ends the transaction as if it had never begun, and the same store goes on working when
  * there is room again. Nothing here ever deletes what it does not understand.
@@ -56,8 +58,7 @@ static const char empty_state[] =
     "{\"lists\":[],\"listsCategories\":[],\"lockedLists\":[],"
     "\"lockedListsCategories\":[],\"scratchpad\":[],\"scratchpadCategories\":[]}";
 
-/* ---- a new database --------------------------------------------------------------------------------------
- */
+/* ---- a new database --------------------------------------------------------------------------------- */
 
 static int put_empty_head(store *s, store_error *err) {
     trivet_merge_error merr = TRIVET_MERGE_ERROR_INIT;
@@ -126,8 +127,7 @@ static int make_database(store *s, char *fresh, store_error *err) {
     return rc == 0 ? folder_sync(s->folder, err) : rc;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening ---------------------------------------------------------------------------------------- */
 
 /* Whether there is a database, and whether it can be one. 1: there is, 0: there is none. */
 static int look_for_database(store *s, store_error *err) {
@@ -241,8 +241,7 @@ const char *store_folder(const store *s) {
     return s->folder;
 }
 
-/* ---- transactions ----------------------------------------------------------------------------------------
- */
+/* ---- transactions ----------------------------------------------------------------------------------- */
 
 int store_begin(store *s, store_error *err) {
     if (s->in_transaction)
@@ -270,8 +269,7 @@ void store_rollback(store *s) {
     s->in_transaction = false;
 }
 
-/* ---- names and small values ------------------------------------------------------------------------------
- */
+/* ---- names and small values ------------------------------------------------------------------------- */
 
 bool store_name_equal(const store_name *a, const store_name *b) {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;

@@ -8,8 +8,9 @@
  *
  *     store_error err = STORE_ERROR_INIT;
  *     if (store_open(folder, STORE_CREATE, &store, &err) != 0) { tell err.message; exit err.status; }
- *     if (store_begin(store, &err) == 0 && ...all that belongs together... && store_commit(store, &err) == 0)
- * done; else store_rollback(store); store_close(store);
+ *     if (store_begin(store, &err) != 0 || ...all that belongs together... || store_commit(store, &err) != 0)
+ *         store_rollback(store);
+ *     store_close(store);
  *
  * Every function returns 0 or one of the codes below and fills the caller's error: the first error stands.
  * STORE_NONE and STORE_GONE are answers and leave it as it is, except where a header says otherwise. What a
