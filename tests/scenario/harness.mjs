@@ -74,6 +74,16 @@ export function itemsOf(state) {
 
 export const itemWith = (state, text) => itemsOf(state).find((item) => item.text === text);
 
+/* Whatever ends the tests, time-outs and broken pipes included: no server outlives them, no folder stays. */
+const running = new Set();
+const folders = new Set();
+process.on('exit', () => {
+    for (const child of running) child.kill('SIGKILL');
+    for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true });
+});
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => process.exit(1));
+process.stdout.on('error', () => process.exit(1));
+
 /* ---- a program that runs --------------------------------------------------------------------------------- */
 
 class Process {
@@ -82,6 +92,7 @@ class Process {
         this.stderr = '';
         this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
         this.pid = this.child.pid;
+        running.add(this.child);
         this.child.stdin.on('error', () => {});
         for (const stream of ['stdout', 'stderr'])
             this.child[stream].setEncoding('utf8').on('data', (chunk) => {
@@ -92,7 +103,10 @@ class Process {
             this.child.on('error', (error) => resolve((this.end = { status: null, signal: null, error })));
             this.child.on('close', (status, signal) => resolve((this.end ??= { status, signal })));
         });
-        this.done.then(() => this.woken?.());
+        this.done.then(() => {
+            running.delete(this.child);
+            this.woken?.();
+        });
     }
 
     /* Waits until stderr has it; fails when the program ends first. */
@@ -130,6 +144,7 @@ class Process {
 class Scenario {
     constructor() {
         this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trivet-'));
+        folders.add(this.folder);
         this.data = path.join(this.folder, 'c');
         this.marker = `~${randomBytes(6).toString('hex')}~`;
         this.planted = new Set();
@@ -299,6 +314,7 @@ class Scenario {
         for (const phone of this.phones) await attempt(() => assert.deepEqual(phone.violations, []));
         for (const cleanup of this.cleanups.reverse()) await attempt(cleanup);
         fs.rmSync(this.folder, { recursive: true, force: true });
+        folders.delete(this.folder);
         if (complaints.length > 0) throw complaints[0];
     }
 
