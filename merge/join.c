@@ -2,7 +2,8 @@
  * join.c - brings together what the three sides hold under one id.
  *
  * Two sides mostly hold a slot's items in the same order. So the partner of an item is looked for first where the last one's was,
- * and a little further on; only then in the index, which in a large state costs a trip to main memory.
+ * and a little further on; only then in the index, which in a large state costs a trip to main memory. What was found that way is
+ * ticked off, and not looked at when its own side's turn comes.
  */
 #include <stdlib.h>
 
@@ -15,6 +16,8 @@ typedef struct {
     tm_items *items; /* NULL: none there */
     tm_arena *arena;
     size_t next[TRIVET_MERGE_MAX_SLOTS];
+    bool *ticked; /* for each item, slot by slot */
+    size_t first[TRIVET_MERGE_MAX_SLOTS];
 } partners;
 
 typedef struct {
@@ -22,10 +25,15 @@ typedef struct {
     tm_rows *out;
 } joiner;
 
-static void partners_init(partners *of, const trivet_merge_state *state, trivet_merge_section section) {
+static int partners_init(partners *of, const trivet_merge_state *state, trivet_merge_section section) {
     *of = (partners){.items = tm_items_of(state, section)};
-    if (state)
-        of->arena = &((trivet_merge_state *)state)->arena;
+    if (!state)
+        return 0;
+    of->arena = &((trivet_merge_state *)state)->arena;
+    for (size_t s = 1; s < of->items->slot_count; s++)
+        of->first[s] = of->first[s - 1] + of->items->slots[s - 1].count;
+    of->ticked = calloc(of->items->total + 1, sizeof *of->ticked);
+    return of->ticked ? 0 : TRIVET_MERGE_ENOMEM;
 }
 
 static const tm_node *find(partners *in, const tm_node *like) {
@@ -38,6 +46,7 @@ static const tm_node *find(partners *in, const tm_node *like) {
             const tm_node *node = slot->nodes[i];
             if (node->hash == like->hash && tm_slice_equal(node->item.id, like->item.id)) {
                 in->next[like->slot] = i + 1;
+                in->ticked[in->first[like->slot] + i] = true;
                 return node;
             }
         }
@@ -66,13 +75,14 @@ static void join_node(joiner *j, const tm_node *node, trivet_merge_side side) {
     }
 }
 
-static void join_side(joiner *j, const tm_items *items, trivet_merge_side side) {
+static void join_side(joiner *j, const partners *of, trivet_merge_side side) {
     memset(j->a.next, 0, sizeof j->a.next);
     memset(j->p.next, 0, sizeof j->p.next);
     memset(j->c.next, 0, sizeof j->c.next);
-    for (size_t s = 0; items && s < items->slot_count; s++)
-        for (size_t i = 0; i < items->slots[s].count; i++)
-            join_node(j, items->slots[s].nodes[i], side);
+    for (size_t s = 0; of->items && s < of->items->slot_count; s++)
+        for (size_t i = 0; i < of->items->slots[s].count; i++)
+            if (!of->ticked[of->first[s] + i])
+                join_node(j, of->items->slots[s].nodes[i], side);
 }
 
 static size_t total(const tm_items *items) {
@@ -81,17 +91,21 @@ static size_t total(const tm_items *items) {
 
 int tm_join(const trivet_merge_state *a, const trivet_merge_state *p, const trivet_merge_state *c,
             trivet_merge_section section, tm_rows *out) {
-    joiner j;
-    partners_init(&j.a, a, section);
-    partners_init(&j.p, p, section);
-    partners_init(&j.c, c, section);
+    joiner j = {.out = out};
+    int rc = partners_init(&j.a, a, section);
+    if (rc == 0)
+        rc = partners_init(&j.p, p, section);
+    if (rc == 0)
+        rc = partners_init(&j.c, c, section);
     size_t most = total(j.a.items) + total(j.p.items) + total(j.c.items);
-    *out = (tm_rows){malloc((most + 1) * sizeof *out->rows), 0};
-    if (!out->rows)
-        return TRIVET_MERGE_ENOMEM;
-    j.out = out;
-    join_side(&j, j.a.items, TRIVET_MERGE_ANCESTOR);
-    join_side(&j, j.p.items, TRIVET_MERGE_PHONE);
-    join_side(&j, j.c.items, TRIVET_MERGE_COMPUTER);
-    return 0;
+    *out = (tm_rows){rc == 0 ? malloc((most + 1) * sizeof *out->rows) : NULL, 0};
+    if (out->rows) {
+        join_side(&j, &j.a, TRIVET_MERGE_ANCESTOR);
+        join_side(&j, &j.p, TRIVET_MERGE_PHONE);
+        join_side(&j, &j.c, TRIVET_MERGE_COMPUTER);
+    }
+    free(j.a.ticked);
+    free(j.p.ticked);
+    free(j.c.ticked);
+    return out->rows ? 0 : TRIVET_MERGE_ENOMEM;
 }

@@ -93,12 +93,12 @@ static void survives_every_changed_byte(void **unused) {
     assert_true(refused > len);
 }
 
-/* `count` items `before`, each with its number for an id, then `after`. */
-static char *many_items(size_t count, const char *before, const char *after, size_t *len) {
+/* `before`, `count` items whose ids are numbers from `first` on, `after`. */
+static char *items_from(size_t first, size_t count, const char *before, const char *after, size_t *len) {
     char *json = allocate(count * 48 + 256), *p = json;
     p += sprintf(p, "%s", before);
-    for (size_t i = 0; i < count; i++)
-        p += sprintf(p, "%s{\"id\":\"%zu\",\"text\":\"\",\"position\":%zu}", i ? "," : "", i, i);
+    for (size_t i = first; i < first + count; i++)
+        p += sprintf(p, "%s{\"id\":\"%zu\",\"text\":\"\",\"position\":%zu}", i > first ? "," : "", i, i);
     p += sprintf(p, "%s", after);
     *len = (size_t)(p - json);
     return json;
@@ -109,16 +109,41 @@ static void a_million_items_and_no_more(void **unused) {
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
     trivet_merge_state *state;
     size_t len;
-    char *json = many_items(TRIVET_MERGE_MAX_ITEMS, "{\"lists\":[[", "]]}", &len);
+    char *json = items_from(0, TRIVET_MERGE_MAX_ITEMS, "{\"lists\":[[", "]]}", &len);
     assert_int_equal(trivet_merge_state_read_steal(json, len, TRIVET_MERGE_COMPUTER, &state, &err), 0);
     assert_int_equal(trivet_merge_item_count(state, TRIVET_MERGE_LISTS, 0), TRIVET_MERGE_MAX_ITEMS);
     trivet_merge_state_free(state);
-    json = many_items(TRIVET_MERGE_MAX_ITEMS, "{\"lists\":[[",
+    json = items_from(0, TRIVET_MERGE_MAX_ITEMS, "{\"lists\":[[",
                       "]],\"lockedLists\":[[{\"id\":\"x\",\"text\":\"\",\"position\":1}]]}", &len);
     assert_int_equal(trivet_merge_state_read_steal(json, len, TRIVET_MERGE_COMPUTER, &state, &err),
                      TRIVET_MERGE_EINPUT);
     assert_string_equal(err.path, "lockedLists[0][0]");
     assert_string_equal(err.reason, "more than 1000000 items");
+}
+
+/* Two states that may be read can be too much together; M could not be read again. */
+static void a_million_items_in_m(void **unused) {
+    (void)unused;
+    enum { HALF = TRIVET_MERGE_MAX_ITEMS / 2 };
+    trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
+    trivet_merge_state *p, *c;
+    trivet_merge_result *result;
+    size_t len;
+    char *json = items_from(0, HALF, "{\"lists\":[[", "]]}", &len);
+    assert_int_equal(trivet_merge_state_read_steal(json, len, TRIVET_MERGE_PHONE, &p, &err), 0);
+    json = items_from(HALF, HALF + 1, "{\"lockedLists\":[[", "]]}", &len);
+    assert_int_equal(trivet_merge_state_read_steal(json, len, TRIVET_MERGE_COMPUTER, &c, &err), 0);
+    assert_int_equal(trivet_merge(NULL, p, c, NULL, &result, &err), TRIVET_MERGE_EINPUT);
+    assert_null(result);
+    assert_string_equal(err.path, "");
+    assert_non_null(strstr(err.reason, "more than 1000000 items"));
+    trivet_merge_item item;
+    assert_true(trivet_merge_item_at(c, TRIVET_MERGE_LOCKED_LISTS, 0, 0, &item));
+    assert_int_equal(trivet_merge_remove_item(c, TRIVET_MERGE_LOCKED_LISTS, item.id), 0);
+    assert_int_equal(trivet_merge(NULL, p, c, NULL, &result, &err), 0);
+    trivet_merge_result_free(result);
+    trivet_merge_state_free(c);
+    trivet_merge_state_free(p);
 }
 
 /* A path that does not fit ends at a whole character. */
@@ -209,6 +234,7 @@ int main(void) {
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(survives_every_changed_byte),
         cmocka_unit_test(a_million_items_and_no_more),
+        cmocka_unit_test(a_million_items_in_m),
         cmocka_unit_test(long_paths_are_cut),
         cmocka_unit_test(the_first_error_stands),
         cmocka_unit_test(hostile_shapes_are_cheap),
