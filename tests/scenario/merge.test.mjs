@@ -102,7 +102,9 @@ scenario('merge: cases are run and recorded', async (s) => {
     assert.match(stdout, /^# +\+ .*soy milk/m);
     assert.match(stdout, /^not ok 2/m);
     write(s, 'cases/b/newer', { 'options.json': { clockOffset: 100 } });
-    ({ stdout } = await check(['--check'], 0));
+    await check(['--check'], 1);
+    await check(['--accept'], 0);
+    assert.equal(JSON.parse(fs.readFileSync(expected, 'utf8')).snapshot.lists[0][0].updatedAt, 120);
     write(s, 'cases/b/newer', { 'options.json': { clock: 100 } });
     ({ stdout } = await check(['--check'], 1));
     assert.match(stdout, /# options\.json: the options are/);
