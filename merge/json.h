@@ -39,7 +39,9 @@ void tm_reader_init(tm_reader *r, const char *json, size_t len, trivet_merge_sid
 void tm_reader_release(tm_reader *r);
 
 int tm_fail(tm_reader *r, const char *reason); /* EINPUT */
-int tm_fail_memory(tm_reader *r);              /* ENOMEM */
+/* EINPUT because something else stands here; a document that ends early says that instead. */
+int tm_fail_expected(tm_reader *r, const char *expected);
+int tm_fail_memory(tm_reader *r); /* ENOMEM */
 /* EINPUT, one step below where the reader is. */
 int tm_fail_at(tm_reader *r, tm_slice key, const char *reason);
 
