@@ -172,7 +172,7 @@ run: deps
 
 SCENARIOS := $(wildcard tests/scenario/*.test.mjs)
 FIXTURES  := $(if $(wildcard fixtures/merge),'$(BUILD)/trivet merge --check fixtures/merge')
-run_tests  = $(Q)TRIVET=$(BUILD)/trivet BUILD=$(BUILD) JOBS=$(JOBS) tests/run.sh
+run_tests  = $(Q)TRIVET=$(BUILD)/trivet BUILD=$(BUILD) JOBS=$(JOBS) $(if $(PATIENCE),TEST_TIMEOUT=$(PATIENCE) )tests/run.sh
 
 tests: all $(TEST_BIN)
 
@@ -198,6 +198,7 @@ fuzz:
 	$(Q)tests/fuzz/run.sh $(FUZZ_SECONDS) build-fuzz/fuzz/fuzz_*
 fuzz-targets: $(FUZZ_BIN)
 
+check-all: PATIENCE := 1200
 check-all: check-all-deps check
 	@echo '-- clang'
 	$(call again) BUILD=build-clang CC=clang WERROR=1 tests
