@@ -327,7 +327,7 @@ int main(void) {
     until_failure = -1;
     free(p);
     if (p) {
-        puts("skipped: malloc is not ours here"); /* valgrind */
+        puts("1..1\nok 1 - every allocation fails # SKIP malloc is another's here"); /* valgrind */
         return 0;
     }
     uv_replace_allocator(__libc_malloc, __libc_realloc, __libc_calloc, __libc_free);
@@ -337,6 +337,7 @@ int main(void) {
 #else
 
 int main(void) {
+    puts("1..1\nok 1 - every allocation fails # SKIP malloc is the sanitizer's");
     return 0;
 }
 
