@@ -74,7 +74,7 @@ struct candidate {
 struct candidates {
     struct candidate list[2 * MAX_CANDIDATES + 2];
     size_t count;
-    unsigned earlier; /* for state_distance() */
+    size_t earlier; /* for state_distance() */
 };
 
 static void candidate_add(struct candidates *c, enum candidate_kind kind, const record *r) {
@@ -131,7 +131,7 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
 
 static int nearest(ancestor_states *a, const trivet_merge_state *phone, record_group group,
                    const struct candidates *c, struct candidate *out, store_error *err) {
-    uint64_t least = UINT64_MAX;
+    size_t least = SIZE_MAX;
 
     *out = (struct candidate){NOTHING, NULL};
     if (c->count == 1)
@@ -146,7 +146,7 @@ static int nearest(ancestor_states *a, const trivet_merge_state *phone, record_g
         int rc = name ? load(a, name, &state, err) : 0;
         if (rc != 0)
             return rc;
-        uint64_t distance = state_distance(phone, state, group, c->earlier);
+        size_t distance = state_distance(phone, state, group, c->earlier);
         if (distance < least) {
             least = distance;
             *out = *k;

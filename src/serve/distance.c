@@ -1,8 +1,6 @@
 /* How far a phone's state is from one that it could have come from (merge §10): counted, item by item. */
 #include "serve/distance.h"
 
-#include <string.h>
-
 const group_sections record_groups[RECORD_GROUPS] = {
     [RECORD_LISTS] = {TRIVET_MERGE_LISTS, {TRIVET_MERGE_LISTS_CATEGORIES}, 1},
     [RECORD_LOCKED_LISTS] = {TRIVET_MERGE_LOCKED_LISTS, {TRIVET_MERGE_LOCKED_LISTS_CATEGORIES}, 1},
@@ -28,36 +26,20 @@ bool same_entry(const trivet_merge_entry *a, const trivet_merge_entry *b) {
     return a && b ? trivet_merge_entry_equal(a, b) : a == b;
 }
 
-static bool same_slice(trivet_merge_slice a, trivet_merge_slice b) {
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
-}
-
-/* Sums up to 3 million differences, and below them, to tell equals apart, as many fields. */
-#define DIFFERENCE (UINT64_C(1) << 32)
-#define ALL_FIELDS 5u /* of an item that is not there at all: more than can differ of one that is */
-
-/* Two items with one id: how many fields differ of those that a person edits. Position and date go with each edit. */
-static uint64_t fields_between(const trivet_merge_item *a, size_t slot_a, const trivet_merge_item *b,
-                               size_t slot_b) {
-    return (uint64_t)!same_slice(a->text, b->text) + (a->done != b->done) + (a->deleted != b->deleted) +
-           (slot_a != slot_b);
-}
-
-static uint64_t item_distance(const trivet_merge_state *phone, const trivet_merge_state *state,
-                              trivet_merge_section section, unsigned earlier) {
+static size_t item_distance(const trivet_merge_state *phone, const trivet_merge_state *state,
+                            trivet_merge_section section, size_t earlier) {
     trivet_merge_item p, s;
     size_t slot_s;
-    uint64_t distance = 0;
+    size_t distance = 0;
 
     for (size_t slot = 0; slot < trivet_merge_slot_count(phone, section); slot++)
         for (size_t i = 0; trivet_merge_item_at(phone, section, slot, i, &p); i++) {
             if (!state || !trivet_merge_item_find(state, section, p.id, &s, &slot_s)) {
-                distance += DIFFERENCE + ALL_FIELDS;
+                distance++;
             } else if (!p.deleted && s.deleted) {
-                distance += 3 * DIFFERENCE; /* the app has no way to bring an item back */
+                distance += 3; /* the app has no way to bring an item back */
             } else if (!same_place_and_value(&p, slot, &s, slot_s)) {
-                distance += p.updated_at < s.updated_at ? earlier * DIFFERENCE : DIFFERENCE;
-                distance += fields_between(&p, slot, &s, slot_s);
+                distance += p.updated_at < s.updated_at ? earlier : 1;
             }
         }
     if (!state)
@@ -65,29 +47,29 @@ static uint64_t item_distance(const trivet_merge_state *phone, const trivet_merg
     for (size_t slot = 0; slot < trivet_merge_slot_count(state, section); slot++)
         for (size_t i = 0; trivet_merge_item_at(state, section, slot, i, &s) && !s.deleted; i++)
             if (!trivet_merge_item_find(phone, section, s.id, NULL, NULL))
-                distance += 3 * DIFFERENCE; /* the app deletes by tombstone: a live item does not just go */
+                distance += 3; /* the app deletes by tombstone: a live item does not just go */
     return distance;
 }
 
-static uint64_t entry_distance(const trivet_merge_state *phone, const trivet_merge_state *state,
-                               trivet_merge_section section) {
+static size_t entry_distance(const trivet_merge_state *phone, const trivet_merge_state *state,
+                             trivet_merge_section section) {
     size_t count = trivet_merge_slot_count(phone, section);
-    uint64_t distance = 0;
+    size_t distance = 0;
 
     for (size_t i = 0; i < count; i++) {
         trivet_merge_entry p, s;
         bool in_phone = trivet_merge_entry_at(phone, section, i, &p);
         bool in_state = state && trivet_merge_entry_at(state, section, i, &s);
         if (!same_entry(in_phone ? &p : NULL, in_state ? &s : NULL))
-            distance += DIFFERENCE;
+            distance++;
     }
     return distance;
 }
 
-uint64_t state_distance(const trivet_merge_state *phone, const trivet_merge_state *state, record_group group,
-                        unsigned earlier) {
+size_t state_distance(const trivet_merge_state *phone, const trivet_merge_state *state, record_group group,
+                      size_t earlier) {
     const group_sections *g = &record_groups[group];
-    uint64_t distance = 0;
+    size_t distance = 0;
 
     /* A section that the phone does not send says nothing. */
     if (group_has_items(group) && trivet_merge_state_has(phone, g->items))

@@ -28,13 +28,13 @@ bool same_place_and_value(const trivet_merge_item *a, size_t slot_a, const trive
 bool same_entry(const trivet_merge_entry *a, const trivet_merge_entry *b);
 
 /*
- * How far a phone's group is from a state (merge §10): one for each item, category and scratchpad that differs, three
- * for what a phone's user can have caused by no edit, and `earlier` for an item that differs and is dated before the
- * state's. That is 3 where the state may be one that the phone itself had made (its own clock does not run back), and
- * 1 where the date may be another clock's. Between equals the number of fields that differ decides, so that an edit
- * of the very item that tells two states apart need not hide them. Only to be compared. `state` NULL is the empty state.
+ * How far a phone's group is from a state: one for each item, category and scratchpad that differs, three for what a
+ * phone's user can have caused by no edit, and `earlier` for an item that differs and is dated before the state's. That is
+ * 3 where the state may be one that the phone itself had made (its own clock does not run back), and 1 where the date may be
+ * another clock's. How much an item differs must not count: who ticks an item again that the other side had unticked
+ * would look like one who never heard of it. `state` NULL is the empty state.
  */
-uint64_t state_distance(const trivet_merge_state *phone, const trivet_merge_state *state, record_group group,
-                        unsigned earlier);
+size_t state_distance(const trivet_merge_state *phone, const trivet_merge_state *state, record_group group,
+                      size_t earlier);
 
 #endif
