@@ -2,9 +2,10 @@
 #include "cli/commands.h"
 #include "cli/input.h"
 #include "cli/merge_check.h"
-#include "cli/merge_run.h"
+#include "cli/merge_report.h"
 #include "cli/options.h"
 #include "cli/print.h"
+#include "fixture/run.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,8 @@
 
 typedef struct {
     const char *ancestor, *phone, *computer, *picks;
-    const char *large, *text, *threshold, *offset;
-    bool check, accept;
+    const char *large, *text, *threshold, *offset, *jobs;
+    bool report, locked, check, accept;
 } arguments;
 
 /* "" for a file that was not named */
@@ -28,10 +29,10 @@ static const char *file_of(const arguments *typed, trivet_merge_side side) {
 /* -1: go on. */
 static int parse_values(const arguments *typed, trivet_merge_options *options) {
     char *end;
-    if (typed->large && !merge_large_named(typed->large, &options->large))
+    if (typed->large && !fixture_large_named(typed->large, &options->large))
         return options_refuse("merge", "--large: expected computer, phone or both, not \"%.100s\"",
                               typed->large);
-    if (typed->text && !merge_text_named(typed->text, &options->text))
+    if (typed->text && !fixture_text_named(typed->text, &options->text))
         return options_refuse("merge", "--text: expected lines or whole, not \"%.100s\"", typed->text);
     if (typed->threshold) {
         options->large_threshold = strtod(typed->threshold, &end);
@@ -59,7 +60,7 @@ static int check_files(const arguments *typed) {
     return -1;
 }
 
-static int read_inputs(const arguments *typed, merge_inputs *in) {
+static int read_inputs(const arguments *typed, fixture_inputs *in) {
     int status = 0;
     if (typed->ancestor)
         status = input_read(typed->ancestor, &in->ancestor, &in->ancestor_len);
@@ -72,7 +73,7 @@ static int read_inputs(const arguments *typed, merge_inputs *in) {
         size_t len;
         if ((status = input_read(typed->picks, &picks, &len)) != 0)
             return status;
-        if (!merge_picks_read(in, picks, len, why, sizeof why))
+        if (!fixture_picks_read(in, picks, len, why, sizeof why))
             status = print_failure(EX_DATAERR, "%s: %s; nothing was merged", typed->picks, why);
         free(picks);
     }
@@ -92,46 +93,100 @@ static int tell_error(const arguments *typed, const trivet_merge_error *error) {
 }
 
 /* What the result asks for, and the exit status that says so. */
-static int tell_result(const merge_output *out) {
-    switch (out->status) {
+static int tell_result(const trivet_merge_result *result) {
+    size_t ties = trivet_merge_result_tie_count(result);
+    trivet_merge_large_change large;
+
+    switch (trivet_merge_result_status(result)) {
     case TRIVET_MERGE_CONFLICT:
         print_note("%zu tie%s left, the phone's value stands: answer each with --picks FILE, an array of "
                    "{\"section\", \"slot\", \"itemId\", \"field\", \"pick\": \"phone\" or \"computer\"}",
-                   out->ties, out->ties == 1 ? " is" : "s are");
+                   ties, ties == 1 ? " is" : "s are");
         return 1;
     case TRIVET_MERGE_LARGE_CHANGE:
+        trivet_merge_result_large_change(result, &large);
         print_note(
             "large change: of %zu items the phone lacks %zu and the computer %zu; say --large computer or "
             "--large phone for that side's state, or --large both to delete nothing that is only absent",
-            out->large.known, out->large.phone_missing, out->large.computer_missing);
+            large.known, large.phone_missing, large.computer_missing);
         return 2;
     default:
         return 0;
     }
 }
 
+/* The result on standard output: as a report, or the document of merge §9. */
+static int print_result(const arguments *typed, const fixture_output *out) {
+    char *document;
+    size_t len;
+
+    if (typed->report) {
+        merge_report(stdout, out, typed->locked);
+        return print_finish();
+    }
+    if (!(document = fixture_outcome(out, &len)))
+        return print_failure(EX_OSERR, "out of memory");
+    fwrite(document, 1, len, stdout);
+    putchar('\n');
+    free(document);
+    return print_finish();
+}
+
+static int merge_inputs(const arguments *typed, const fixture_inputs *in) {
+    fixture_output out;
+    int status;
+
+    fixture_run(in, &out);
+    if (!out.result)
+        status = tell_error(typed, &out.error);
+    else if ((status = print_result(typed, &out)) == 0)
+        status = tell_result(out.result);
+    fixture_output_release(&out);
+    return status;
+}
+
 static int merge_files(const arguments *typed) {
-    merge_inputs in = MERGE_INPUTS_INIT;
-    merge_output out;
+    fixture_inputs in = FIXTURE_INPUTS_INIT;
     int status = parse_values(typed, &in.options);
+
     if (status < 0)
         status = check_files(typed);
     if (status >= 0)
         return status;
-    if ((status = read_inputs(typed, &in)) == 0) {
-        merge_run(&in, &out);
-        if (out.error.code != 0) {
-            status = tell_error(typed, &out.error);
-        } else {
-            fwrite(out.document, 1, out.len, stdout);
-            putchar('\n');
-            status = print_finish();
-            status = status != 0 ? status : tell_result(&out);
-        }
-        merge_output_release(&out);
-    }
-    merge_inputs_release(&in);
+    if ((status = read_inputs(typed, &in)) == 0)
+        status = merge_inputs(typed, &in);
+    fixture_inputs_release(&in);
     return status;
+}
+
+static int check_cases(const arguments *typed, size_t count, char **folders) {
+    int64_t jobs = 0;
+
+    if (count == 0)
+        return options_refuse("merge", "--check: which folders?");
+    if (typed->jobs && !options_number("merge", "-j", typed->jobs, 1, MERGE_CHECK_MAX_JOBS, &jobs))
+        return EX_USAGE;
+    int status = merge_check(folders, count, typed->accept, (size_t)jobs);
+    int written = print_finish();
+    return written != 0 ? written : status;
+}
+
+/* What belongs to the other way to call it is a mistake, not something to pass over. -1: go on. */
+static int check_mode(const arguments *typed, const cli_common *common) {
+    bool check = typed->check || typed->accept;
+    bool merge = typed->ancestor || typed->phone || typed->computer || typed->picks || typed->large ||
+                 typed->text || typed->threshold || typed->offset || typed->report;
+
+    if (check && merge)
+        return options_refuse("merge",
+                              "--check and --accept run cases and take no states or options besides -j");
+    if (!check && typed->jobs)
+        return options_refuse("merge", "-j is for --check and --accept");
+    if (typed->locked && !typed->report)
+        return options_refuse("merge", "--locked is for --report; the JSON holds everything");
+    if (typed->report && common->json)
+        return options_refuse("merge", "--report and --json exclude each other");
+    return -1;
 }
 
 int cli_merge(int argc, char **argv) {
@@ -146,15 +201,19 @@ int cli_merge(int argc, char **argv) {
         {"threshold", "0..1", "what part must be missing for a large change (default: 0.8)",
          .string = &typed.threshold},
         {"clock-offset", "MS", "added to what the phone dated since the ancestor", .string = &typed.offset},
+        {"report", NULL, "say what was merged, in words", .flag = &typed.report},
+        {"locked", NULL, "show what locked lists hold in the report", .flag = &typed.locked},
         {"check", NULL, "run the cases in these folders and print TAP", .flag = &typed.check},
         {"accept", NULL, "like --check, but rewrite what is expected where it differs",
          .flag = &typed.accept},
+        {"j", "N", "run N cases at a time (default: one for each processor)", .string = &typed.jobs},
         CLI_OPTIONS_END};
     const cli_usage usage = {
         "merge",
-        "[--ancestor FILE] --phone FILE --computer FILE\n--check FOLDER...",
+        "[--ancestor FILE] --phone FILE --computer FILE [--report]\n--check [-j N] FOLDER...",
         "Merges a phone's and a computer's state against the last one that both agreed on, and\n"
-        "prints the result as JSON. Exit status: 0 merged, 1 ties are open, 2 large change.",
+        "prints the result as JSON. One of the files may be -, standard input.\n"
+        "Exit status: 0 merged, 1 ties are open, 2 large change.",
         options,
         CLI_JSON | CLI_NO_DATA,
         0,
@@ -164,13 +223,10 @@ int cli_merge(int argc, char **argv) {
 
     if (status >= 0)
         return status;
-    if (typed.check || typed.accept) {
-        if (argc == 0)
-            return options_refuse("merge", "--check: which folders?");
-        status = merge_check(argv, (size_t)argc, typed.accept);
-        int written = print_finish();
-        return written != 0 ? written : status;
-    }
+    if ((status = check_mode(&typed, &common)) >= 0)
+        return status;
+    if (typed.check || typed.accept)
+        return check_cases(&typed, (size_t)argc, argv);
     if (argc > 0)
         return options_refuse(
             "merge", "\"%.100s\" is no option; states are named with --phone and --computer", argv[0]);

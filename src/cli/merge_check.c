@@ -1,213 +1,232 @@
-/* merge_check.c - finds the cases, runs each, compares. */
+/*
+ * merge_check.c - finds the cases first, then runs them on several threads. Each writes to memory, and what it wrote
+ * is printed when its turn has come.
+ */
 #include "cli/merge_check.h"
 
-#include "cli/input.h"
-#include "cli/merge_run.h"
-#include "cli/merge_text.h"
+#include "cli/merge_case.h"
 #include "cli/print.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fts.h>
-#include <jansson.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+/* ---- names: strings in a list that owns them ---------------------------------------------------------- */
+
 typedef struct {
-    bool accept;
-    size_t run, failed;
-} checker;
+    char **list;
+    size_t count, room;
+} names;
 
-/* ---- a case's files ----------------------------------------------------------------------------------- */
-
-static bool path_in(char path[PATH_MAX], const char *folder, const char *name) {
-    return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX;
-}
-
-/* False after telling; an optional file that is not there leaves NULL. */
-static bool read_file(const char *folder, const char *name, bool optional, char **out, size_t *len) {
-    char path[PATH_MAX];
-    *out = NULL;
-    *len = 0;
-    if (!path_in(path, folder, name))
-        return false;
-    if (optional && access(path, F_OK) != 0)
-        return true;
-    return input_read(path, out, len) == 0;
-}
-
-/* NULL, or what is wrong. */
-static const char *set_option(merge_inputs *in, const char *key, const json_t *value) {
-    const char *word = json_string_value(value);
-    if (strcmp(key, "large") == 0)
-        return word && merge_large_named(word, &in->options.large) ? NULL : "large: computer, phone or both";
-    if (strcmp(key, "text") == 0)
-        return word && merge_text_named(word, &in->options.text) ? NULL : "text: lines or whole";
-    if (strcmp(key, "threshold") == 0) {
-        in->options.large_threshold = json_number_value(value);
-        return json_is_number(value) ? NULL : "threshold: a number";
-    }
-    if (strcmp(key, "clockOffset") == 0) {
-        in->options.phone_clock_offset = json_integer_value(value);
-        return json_is_integer(value) ? NULL : "clockOffset: an integer";
-    }
-    return "the options are large, text, threshold and clockOffset";
-}
-
-static const char *read_options(merge_inputs *in, const char *json, size_t len) {
-    json_error_t error;
-    json_t *options = json_loadb(json, len, JSON_REJECT_DUPLICATES, &error), *value;
-    const char *key, *wrong = json_is_object(options) ? NULL : "expected an object";
-    json_object_foreach(options, key, value) {
-        if (!wrong)
-            wrong = set_option(in, key, value);
-    }
-    json_decref(options);
-    return wrong;
-}
-
-static bool read_case(const char *folder, merge_inputs *in) {
-    char *options, *picks, why[256];
-    size_t options_len, picks_len;
-    bool good = read_file(folder, "ancestor.json", true, &in->ancestor, &in->ancestor_len) &&
-                read_file(folder, "guard.json", true, &in->guard, &in->guard_len) &&
-                read_file(folder, "phone.json", false, &in->phone, &in->phone_len) &&
-                read_file(folder, "computer.json", false, &in->computer, &in->computer_len);
-    if (good && (good = read_file(folder, "options.json", true, &options, &options_len)) && options) {
-        const char *wrong = read_options(in, options, options_len);
-        if (wrong)
-            printf("# options.json: %s\n", wrong);
-        good = !wrong;
-        free(options);
-    }
-    if (good && (good = read_file(folder, "picks.json", true, &picks, &picks_len)) && picks) {
-        good = merge_picks_read(in, picks, picks_len, why, sizeof why);
-        if (!good)
-            printf("# picks.json: %s\n", why);
-        free(picks);
-    }
-    return good;
-}
-
-/* ---- running ------------------------------------------------------------------------------------------ */
-
-/* What came out, as expected.json would have it. From malloc; NULL: out of memory. */
-static char *outcome(merge_output *out) {
-    char *text = NULL;
-    size_t size;
-    if (out->error.code == 0) {
-        text = out->document;
-        out->document = NULL;
-        return text;
-    }
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream)
-        return NULL;
-    fputs("{\"error\":{\"path\":", stream);
-    print_json_text(stream, out->error.path);
-    fputs(",\"reason\":", stream);
-    print_json_text(stream, out->error.reason);
-    fputs(",\"side\":", stream);
-    print_json_text(stream, trivet_merge_side_name(out->error.side));
-    fputs("}}", stream);
-    return fclose(stream) == 0 ? text : NULL;
-}
-
-static bool write_expected(const char *folder, const char *text) {
-    char path[PATH_MAX];
-    if (!path_in(path, folder, "expected.json"))
-        return false;
-    FILE *file = fopen(path, "we");
-    bool good = file && fputs(text, file) >= 0;
-    good = file && fclose(file) == 0 && good;
-    if (!good)
-        print_failure(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-    return good;
-}
-
-/* Prints comments and accepts; true if all is well. */
-static bool compare(checker *k, const char *folder, const char *actual) {
-    char *expected, *laid_out = merge_text_lay_out(actual, strlen(actual));
-    size_t len;
-    bool good = false;
-    if (laid_out && read_file(folder, "expected.json", k->accept, &expected, &len)) {
-        size_t squeezed = expected ? merge_text_squeeze(expected, len) : 0;
-        good = expected && squeezed == strlen(actual) && memcmp(expected, actual, squeezed) == 0;
-        if (!good && k->accept) {
-            good = write_expected(folder, laid_out);
-            printf("# rewrote %s/expected.json\n", folder);
-        } else if (!good) {
-            char *wanted = merge_text_lay_out(expected, squeezed);
-            merge_text_differ(stdout, wanted ? wanted : "", laid_out);
-            free(wanted);
+/* Takes `name` (from malloc) over. -1: out of memory, as where it is NULL. */
+static int add(names *n, char *name) {
+    if (name && n->count == n->room) {
+        size_t room = n->room ? n->room * 2 : 64;
+        char **list = realloc(n->list, room * sizeof *list);
+        if (list) {
+            n->list = list;
+            n->room = room;
         }
-        free(expected);
     }
-    free(laid_out);
-    return good;
+    if (!name || n->count == n->room) {
+        free(name);
+        return print_failure(-1, "out of memory");
+    }
+    n->list[n->count++] = name;
+    return 0;
 }
 
-static bool run_case(checker *k, const char *folder) {
-    merge_inputs in = MERGE_INPUTS_INIT;
-    bool good = read_case(folder, &in);
-    if (good) {
-        merge_output out;
-        merge_run(&in, &out);
-        char *actual = outcome(&out);
-        good = actual && compare(k, folder, actual);
-        free(actual);
-        merge_output_release(&out);
-    }
-    merge_inputs_release(&in);
-    return good;
+static void release(names *n) {
+    for (size_t i = 0; i < n->count; i++)
+        free(n->list[i]);
+    free(n->list);
 }
 
-static void check_case(checker *k, const char *folder) {
-    char *about;
-    size_t len;
-    bool good = run_case(k, folder);
-    if (!read_file(folder, "about", true, &about, &len))
-        about = NULL;
-    size_t line = about ? strcspn(about, "\n#") : 0;
-    k->run++;
-    k->failed += !good;
-    printf("%s %zu - %s%s%.*s\n", good ? "ok" : "not ok", k->run, folder, line > 0 ? ": " : "", (int)line,
-           about ? about : "");
-    free(about);
+static int by_bytes(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* ---- finding ------------------------------------------------------------------------------------------ */
 
-static int by_name(const FTSENT **a, const FTSENT **b) {
-    return strcmp((*a)->fts_name, (*b)->fts_name);
+enum { DEEPEST = 64 };
+
+static bool is_folder(DIR *in, const struct dirent *entry) {
+    struct stat is;
+
+    if (entry->d_name[0] == '.')
+        return false;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_DIR;
+    return fstatat(dirfd(in), entry->d_name, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(is.st_mode);
 }
 
-/* A folder with a phone.json in it is a case. */
-static bool is_case(const char *folder) {
-    char path[PATH_MAX];
-    return path_in(path, folder, "phone.json") && access(path, F_OK) == 0;
-}
-
-int merge_check(char *const *folders, size_t count, bool accept) {
-    checker k = {.accept = accept};
+/* What is below a folder, and whether it is a case itself: it holds a phone.json. 0, or the exit status. */
+static int list_folder(const char *folder, names *below, bool *is_case) {
+    DIR *in = opendir(folder);
     int status = 0;
-    FTS *tree = count > 0 ? fts_open(folders, FTS_LOGICAL | FTS_NOCHDIR, by_name) : NULL;
-    if (!tree)
-        return print_failure(EX_NOINPUT, "cannot look for cases: %s", strerror(errno));
-    for (FTSENT *entry; (entry = fts_read(tree));) {
-        if (entry->fts_info == FTS_NS || entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
-            status = print_failure(EX_NOINPUT, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
-        else if (entry->fts_info == FTS_D && is_case(entry->fts_path))
-            check_case(&k, entry->fts_path);
+
+    if (!in)
+        return print_failure(EX_NOINPUT, "%s: %s", folder, strerror(errno));
+    for (struct dirent *entry; status == 0 && (entry = readdir(in));) {
+        char *path = NULL;
+        if (strcmp(entry->d_name, "phone.json") == 0)
+            *is_case = true;
+        else if (is_folder(in, entry) &&
+                 add(below, asprintf(&path, "%s/%s", folder, entry->d_name) >= 0 ? path : NULL) != 0)
+            status = EX_OSERR;
     }
-    fts_close(tree);
-    printf("1..%zu\n", k.run);
-    if (status == 0 && k.run == 0)
-        return print_failure(EX_NOINPUT,
-                             "no case in %s: a case is a folder that holds phone.json and computer.json",
-                             folders[0]);
-    return status != 0 ? status : k.failed > 0;
+    closedir(in);
+    if (below->count)
+        qsort(below->list, below->count, sizeof *below->list, by_bytes);
+    return status;
+}
+
+/* A folder, then what is below it. What cannot be looked into is told, and the rest found all the same. */
+static int find(const char *folder, size_t depth, names *cases) {
+    names below = {0};
+    bool is_case = false;
+    int status = list_folder(folder, &below, &is_case);
+
+    if (is_case && add(cases, strdup(folder)) != 0)
+        status = EX_OSERR;
+    for (size_t i = 0; i < below.count && depth < DEEPEST && status != EX_OSERR; i++) {
+        int rc = find(below.list[i], depth + 1, cases);
+        status = rc != 0 ? rc : status;
+    }
+    release(&below);
+    return status;
+}
+
+static int find_all(char *const *folders, size_t count, names *cases) {
+    int status = 0;
+
+    for (size_t i = 0; i < count && status != EX_OSERR; i++) {
+        size_t len = strlen(folders[i]);
+        while (len > 1 && folders[i][len - 1] == '/')
+            len--;
+        char *folder = strndup(folders[i], len);
+        int rc = folder ? find(folder, 0, cases) : EX_OSERR;
+        status = rc != 0 ? rc : status;
+        free(folder);
+    }
+    return status;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    char *text; /* from open_memstream; NULL: out of memory */
+    size_t len;
+    bool done, good;
+} outcome;
+
+typedef struct {
+    pthread_mutex_t lock; /* of all below but `cases` and `accept`, which stay as they are */
+    pthread_cond_t ended;
+    const names *cases;
+    bool accept;
+    outcome *outcomes;
+    size_t next;
+} checker;
+
+static void run_case(checker *k, size_t i) {
+    outcome o = {0};
+    FILE *out = open_memstream(&o.text, &o.len);
+
+    o.good = out && merge_case(k->cases->list[i], i + 1, k->accept, out);
+    if (out && fclose(out) != 0)
+        o.good = false;
+    o.done = true;
+    pthread_mutex_lock(&k->lock);
+    k->outcomes[i] = o;
+    pthread_cond_signal(&k->ended);
+    pthread_mutex_unlock(&k->lock);
+}
+
+static void *run_cases(void *arg) {
+    checker *k = arg;
+
+    for (;;) {
+        pthread_mutex_lock(&k->lock);
+        size_t i = k->next++;
+        pthread_mutex_unlock(&k->lock);
+        if (i >= k->cases->count)
+            return NULL;
+        run_case(k, i);
+    }
+}
+
+/* Returns how many failed. */
+static size_t print_outcomes(checker *k) {
+    size_t failed = 0;
+
+    printf("1..%zu\n", k->cases->count);
+    for (size_t i = 0; i < k->cases->count; i++) {
+        outcome *o = &k->outcomes[i];
+        pthread_mutex_lock(&k->lock);
+        while (!o->done)
+            pthread_cond_wait(&k->ended, &k->lock);
+        pthread_mutex_unlock(&k->lock);
+        if (o->text)
+            fwrite(o->text, 1, o->len, stdout);
+        else
+            printf("not ok %zu - out of memory\n", i + 1);
+        failed += !o->good;
+        free(o->text);
+    }
+    return failed;
+}
+
+static size_t processors(void) {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > MERGE_CHECK_MAX_JOBS ? MERGE_CHECK_MAX_JOBS : (size_t)count;
+}
+
+/* The exit status. */
+static int run_all(const names *cases, bool accept, size_t jobs) {
+    pthread_t threads[MERGE_CHECK_MAX_JOBS];
+    checker k = {.cases = cases, .accept = accept, .outcomes = calloc(cases->count + 1, sizeof(outcome))};
+    size_t started = 0, failed;
+
+    if (!k.outcomes)
+        return print_failure(EX_OSERR, "out of memory");
+    pthread_mutex_init(&k.lock, NULL);
+    pthread_cond_init(&k.ended, NULL);
+    jobs = jobs ? jobs : processors();
+    while (started < jobs && pthread_create(&threads[started], NULL, run_cases, &k) == 0)
+        started++;
+    if (started == 0)
+        run_cases(&k);
+    failed = print_outcomes(&k);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    pthread_cond_destroy(&k.ended);
+    pthread_mutex_destroy(&k.lock);
+    free(k.outcomes);
+    return failed > 0;
+}
+
+int merge_check(char *const *folders, size_t count, bool accept, size_t jobs) {
+    names cases = {0};
+    int status = find_all(folders, count, &cases);
+
+    if (cases.count > 0) {
+        int ran = run_all(&cases, accept, jobs);
+        status = status != 0 ? status : ran;
+    } else if (status == 0) {
+        printf("1..0\n");
+        status = print_failure(EX_NOINPUT,
+                               "no case in %s: a case is a folder that holds phone.json and computer.json",
+                               folders[0]);
+    }
+    release(&cases);
+    return status;
 }

@@ -18,10 +18,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { MERGE_CHECK_MAX_JOBS = 64 };
+
 /*
- * Runs all cases in and below these folders, in the order of their paths, and prints TAP. With `accept`, an
- * expected.json that differs is rewritten instead. Returns the exit status: 1 where one failed.
+ * Runs all cases in and below these folders, and prints TAP in the order of their paths whatever runs first. Folders
+ * with a leading dot and links to folders are passed over. With `accept`, an expected.json that differs is rewritten
+ * instead. `jobs` threads run cases; 0: one for each processor. Returns the exit status: 1 where one failed.
  */
-int merge_check(char *const *folders, size_t count, bool accept);
+int merge_check(char *const *folders, size_t count, bool accept, size_t jobs);
 
 #endif

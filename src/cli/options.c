@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum { MAX_OPTIONS = 16, OWN = 3 /* --help, --data, --json */ };
+enum { JSON = 900, DATA, FIRST = 1000 /* the command's own count on from here; letters are short options */ };
 
 int options_refuse(const char *command, const char *format, ...) {
     char message[512];
@@ -48,7 +49,7 @@ bool options_number(const char *command, const char *what, const char *typed, in
 static void help_line(const char *name, const char *value, const char *help) {
     char left[64];
 
-    snprintf(left, sizeof left, "--%s%s%s", name, value ? " " : "", value ? value : "");
+    snprintf(left, sizeof left, "%s%s%s%s", name[1] ? "--" : "-", name, value ? " " : "", value ? value : "");
     if (strlen(left) > 22)
         printf("    %s\n    %-22s  %s\n", left, "", help);
     else
@@ -112,15 +113,32 @@ static size_t long_options(const cli_usage *u, struct option *table) {
     for (; u->options[count].name; count++)
         table[count] =
             (struct option){u->options[count].name, u->options[count].value ? required_argument : no_argument,
-                            NULL, (int)count + 1000};
+                            NULL, (int)count + FIRST};
     own = count;
     table[own++] = (struct option){"help", no_argument, NULL, 'h'};
     if (u->flags & CLI_JSON)
-        table[own++] = (struct option){"json", no_argument, NULL, 'j'};
+        table[own++] = (struct option){"json", no_argument, NULL, JSON};
     if (!(u->flags & CLI_NO_DATA))
-        table[own++] = (struct option){"data", required_argument, NULL, 'd'};
+        table[own++] = (struct option){"data", required_argument, NULL, DATA};
     table[own] = (struct option){0};
     return own;
+}
+
+/* getopt's short options, of those with a name of one letter; `letters` has room for all. */
+static void short_options(const cli_usage *u, char *letters) {
+    size_t used = (size_t)sprintf(letters, ":h");
+
+    for (const cli_option *o = u->options; o->name; o++)
+        if (!o->name[1])
+            used += (size_t)sprintf(letters + used, "%s%s", o->name, o->value ? ":" : "");
+}
+
+static int index_of(const cli_usage *u, int letter) {
+    int i = 0;
+
+    while (u->options[i].name[0] != letter || u->options[i].name[1])
+        i++;
+    return i;
 }
 
 static int take(const cli_option *o, const char *value) {
@@ -153,27 +171,29 @@ static int refuse_option(const cli_usage *u, const char *typed) {
 
 int options_parse(const cli_usage *u, int *argc, char ***argv, cli_common *common) {
     struct option table[MAX_OPTIONS + OWN + 1];
+    char letters[2 + 2 * MAX_OPTIONS + 1];
     const char *data = NULL;
     int c, status;
 
     *common = (cli_common){.command = u->command};
     long_options(u, table);
+    short_options(u, letters);
     opterr = 0;
     optind = 0; /* forgets an earlier parse, glibc's way */
-    while ((c = getopt_long(*argc, *argv, ":h", table, NULL)) != -1) {
+    while ((c = getopt_long(*argc, *argv, letters, table, NULL)) != -1) {
         if (c == 'h') {
             help(u);
             return 0;
         }
-        if (c == 'j')
+        if (c == JSON)
             common->json = true;
-        else if (c == 'd')
+        else if (c == DATA)
             data = optarg;
         else if (c == ':')
             return options_refuse(u->command, "%s wants a value", (*argv)[optind - 1]);
         else if (c == '?')
             return refuse_option(u, (*argv)[optind - 1]);
-        else if (take(&u->options[c - 1000], optarg) != 0)
+        else if (take(&u->options[c >= FIRST ? c - FIRST : index_of(u, c)], optarg) != 0)
             return EX_USAGE;
     }
     *argc -= optind;

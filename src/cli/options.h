@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 typedef struct {
-    const char *name;  /* without the two dashes */
+    const char *name;  /* without the dashes: two, or one before a single letter */
     const char *value; /* what --help calls its value; NULL: it has none */
     const char *help;
     /* One of these says where it goes; a later one wins. */
