@@ -26,6 +26,7 @@ struct item {
     trivet_merge_section section;
     size_t label;
     bool counted, deleted; /* reached the computer; its deletion did */
+    bool torn, backdated;  /* by an edit that no rule may be able to place: see set_aside() */
     bool delete_made;      /* somebody deleted it somewhere, whether that arrived or was lost with a phone */
 };
 
@@ -33,6 +34,7 @@ struct ledger {
     struct edit edits[MAX_EDITS];
     struct item items[MAX_ITEMS];
     int edit_count, item_count;
+    bool restored; /* the computer was, from a backup */
 };
 
 /* ---- chance: a seed names a run ---- */
@@ -127,6 +129,30 @@ static int item_number(const struct ledger *l, trivet_merge_slice id) {
 
 /* ---- edits, each with its line in the ledger ---- */
 
+/* Who edits: its clock, and what makes its edits undecidable. */
+struct hand {
+    const char *who;
+    int64_t now;
+    bool plain; /* dates as the app does: now, be that before what it was */
+    bool torn;  /* killed between its writes, and has not synced since */
+};
+
+/*
+ * Two cases no rule can decide, and so the ledger does not hold them against it (merge §10, at its end):
+ *   - a phone that was killed between its writes edits, before its next sync, the very item that tells the state that
+ *     it holds from the one that its time names;
+ *   - an edit that is dated before what it replaces, by a clock that is off, meets that again without a state that both
+ *     descend from: after the computer was restored from a backup.
+ */
+static void set_aside(struct ledger *l, int item, const struct hand *h, int64_t replaced) {
+    l->items[item].torn |= h->torn;
+    l->items[item].backdated |= h->now < replaced;
+}
+
+static bool is_set_aside(const struct ledger *l, const struct item *it) {
+    return it->torn || (it->backdated && l->restored);
+}
+
 /* A clock as the app has it: what was edited is dated now, be that before what it was. */
 static void date_plainly(trivet_merge_state *state, const trivet_merge_item *edited, int64_t now) {
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
@@ -140,7 +166,7 @@ static void date_plainly(trivet_merge_state *state, const trivet_merge_item *edi
         }
 }
 
-static void write_label(struct ledger *l, trivet_merge_state *state, int64_t now, const char *who) {
+static void write_label(struct ledger *l, trivet_merge_state *state, const struct hand *h) {
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
     size_t label = pick(LABELS);
     trivet_merge_entry entry = {{"", 0}, 0, NULL};
@@ -149,14 +175,15 @@ static void write_label(struct ledger *l, trivet_merge_state *state, int64_t now
     (void)trivet_merge_entry_at(state, TRIVET_MERGE_LISTS_CATEGORIES, label, &entry);
     int previous = entry.text.len > 0 ? edit_number(entry.text) : -1;
     snprintf(text, sizeof text, "e%d", l->edit_count);
+    set_aside(l, (int)label, h, 0);
     entry.text = (trivet_merge_slice){text, strlen(text)};
-    entry.updated_at = now > entry.updated_at ? now : entry.updated_at + 1;
+    entry.updated_at = h->now > entry.updated_at ? h->now : entry.updated_at + 1;
     must(trivet_merge_put_entry(state, TRIVET_MERGE_LISTS_CATEGORIES, label, &entry, &err) == 0, err.reason);
     l->edits[l->edit_count++] = (struct edit){(int)label, previous, false};
-    TRACE("%s labels %zu e%d -> %s\n", who, label, previous, text);
+    TRACE("%s labels %zu e%d -> %s\n", h->who, label, previous, text);
 }
 
-static void add_item(struct ledger *l, trivet_merge_state *state, int64_t now, const char *who) {
+static void add_item(struct ledger *l, trivet_merge_state *state, const struct hand *h) {
     edit_error err = EDIT_ERROR_INIT;
     trivet_merge_item item;
     char text[32];
@@ -164,15 +191,13 @@ static void add_item(struct ledger *l, trivet_merge_state *state, int64_t now, c
 
     snprintf(text, sizeof text, "e%d", l->edit_count);
     *it = (struct item){.section = item_sections[pick(4) == 0]};
-    must(edit_add(state, it->section, pick(3), text, now, &item, &err) == 0, err.message);
+    must(edit_add(state, it->section, pick(3), text, h->now, &item, &err) == 0, err.message);
     snprintf(it->id, sizeof it->id, "%.*s", (int)item.id.len, item.id.data);
     l->edits[l->edit_count++] = (struct edit){l->item_count++, -1, false};
-    TRACE("%s adds %s (%.8s)\n", who, text, it->id);
+    TRACE("%s adds %s (%.8s)\n", h->who, text, it->id);
 }
 
-/* `plain`: the clock is the app's. */
-static void edit_somehow(struct ledger *l, trivet_merge_state *state, int64_t now, bool plain,
-                         const char *who) {
+static void edit_somehow(struct ledger *l, trivet_merge_state *state, const struct hand *h) {
     edit_error err = EDIT_ERROR_INIT;
     trivet_merge_item item;
     char text[32], id[65];
@@ -181,30 +206,31 @@ static void edit_somehow(struct ledger *l, trivet_merge_state *state, int64_t no
     if (l->edit_count == MAX_EDITS || l->item_count == MAX_ITEMS)
         return;
     if (what == 10) {
-        write_label(l, state, now, who);
+        write_label(l, state, h);
         return;
     }
     if (what < 3 || !any_item(state, &item)) {
-        add_item(l, state, now, who);
+        add_item(l, state, h);
         return;
     }
     snprintf(id, sizeof id, "%.*s", (int)item.id.len, item.id.data);
+    set_aside(l, item_number(l, item.id), h, h->plain ? item.updated_at : 0);
     if (what < 7) {
         int previous = edit_number(item.text);
         snprintf(text, sizeof text, "e%d", l->edit_count);
-        must(edit_text(state, id, text, now, &item, &err) == 0, err.message);
+        must(edit_text(state, id, text, h->now, &item, &err) == 0, err.message);
         l->edits[l->edit_count++] = (struct edit){item_number(l, item.id), previous, false};
-        TRACE("%s edits %.8s e%d -> %s\n", who, id, previous, text);
+        TRACE("%s edits %.8s e%d -> %s\n", h->who, id, previous, text);
     } else if (what < 9) {
-        must(edit_remove(state, id, now, &item, &err) == 0, err.message);
+        must(edit_remove(state, id, h->now, &item, &err) == 0, err.message);
         l->items[item_number(l, item.id)].delete_made = true;
-        TRACE("%s deletes %.8s\n", who, id);
+        TRACE("%s deletes %.8s\n", h->who, id);
     } else {
-        must(edit_move(state, id, pick(3), EDIT_TOP, NULL, now, &item, &err) <= 1, err.message);
-        TRACE("%s moves %.8s\n", who, id);
+        must(edit_move(state, id, pick(3), EDIT_TOP, NULL, h->now, &item, &err) <= 1, err.message);
+        TRACE("%s moves %.8s\n", h->who, id);
     }
-    if (plain)
-        date_plainly(state, &item, now);
+    if (h->plain)
+        date_plainly(state, &item, h->now);
 }
 
 /* ---- what must hold ---- */
@@ -216,14 +242,14 @@ static void count_in(struct ledger *l, const trivet_merge_state *computer) {
         bool dead;
         int text = text_in(computer, it, &dead);
         if (text >= 0) {
-            if (it->deleted) {
+            if (it->deleted && !is_set_aside(l, it)) {
                 TRACE("item %.8s\n", it->id);
                 die("an item that was deleted lives again");
             }
             it->counted = true;
             l->edits[text].counted = true;
         } else if (it->id[0] && (it->counted || dead)) {
-            if (!it->delete_made) {
+            if (!it->delete_made && !is_set_aside(l, it)) {
                 TRACE("item %.8s\n", it->id);
                 die("an item that nobody deleted is gone");
             }
@@ -261,6 +287,8 @@ static void check_computer(const struct ledger *l, const trivet_merge_state *com
     for (int i = 0; i < l->item_count; i++) {
         bool dead;
         int text = text_in(computer, &l->items[i], &dead);
+        if (is_set_aside(l, &l->items[i]))
+            continue;
         if (l->items[i].counted && !l->items[i].deleted && text < 0) {
             TRACE("item %.8s\n", l->items[i].id);
             die("an item is gone");

@@ -32,7 +32,7 @@ struct phone {
     int64_t since, skew;
     trivet_merge_state *backup;
     int64_t backup_since;
-    bool synced;
+    bool synced, torn; /* torn: killed between its writes, and not synced since */
 };
 
 static struct sim {
@@ -100,6 +100,11 @@ static trivet_merge_state *computer_state(void) {
     return state;
 }
 
+static void edit_phone(struct phone *p) {
+    struct hand hand = {p->name, sim.clock + p->skew, true, p->torn};
+    edit_somehow(&sim.ledger, p->state, &hand);
+}
+
 /* ---- the computer ---- */
 
 static void purge(const trivet_merge_state *before, trivet_merge_state *after) {
@@ -122,7 +127,7 @@ static void computer_edits(void) {
     if (pick(8) == 0)
         purge(before, after);
     else
-        edit_somehow(&sim.ledger, after, sim.clock, false, "computer");
+        edit_somehow(&sim.ledger, after, &(struct hand){.who = "computer", .now = sim.clock});
     must(store_begin(sim.store, &err) == 0, err.message);
     must(commit_head(sim.store, before, after, &line, &name, &err) == 0, err.message);
     must(store_commit(sim.store, &err) == 0, err.message);
@@ -176,6 +181,7 @@ static void restore_ledger(void) {
         l->items[i].counted = i < kept->item_count && kept->items[i].counted;
         l->items[i].deleted = i < kept->item_count && kept->items[i].deleted;
     }
+    l->restored = true;
     sim.asked_count = 0;
 }
 
@@ -215,8 +221,9 @@ static void apply(struct phone *p, const char *document, size_t len, enum fault 
 
     if (fault == CONFIRM_LOST)
         return;
+    p->torn = fault >= KILLED_AFTER_TIME;
     if (fault == CONFIRM_LATE) /* what is typed meanwhile is kept, or goes, as the confirm has it */
-        edit_somehow(&sim.ledger, p->state, sim.clock + p->skew, true, p->name);
+        edit_phone(p);
     p->since = sim.clock + p->skew;
     if (!document || groups == 0)
         return;
@@ -273,7 +280,7 @@ static reconcile_outcome exchange(reconcile *r, struct phone *p, bool quiet, uin
             continue;
         }
         if (!quiet && pick(8) == 0)
-            edit_somehow(&sim.ledger, p->state, sim.clock + p->skew, true, p->name);
+            edit_phone(p);
         if (!quiet && pick(8) == 0)
             computer_edits();
         outcome = answer(r, p);
@@ -376,7 +383,7 @@ static void step(void) {
 
     sim.clock += 1 + pick(1000);
     if (what < 8)
-        edit_somehow(&sim.ledger, p->state, sim.clock + p->skew, true, p->name);
+        edit_phone(p);
     else if (what < 12)
         computer_edits();
     else if (what < 20)
