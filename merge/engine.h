@@ -3,8 +3,11 @@
  *
  *     join     brings the three forms of each item together: rows
  *     guard    looks at the rows for a large change (merge §8)
- *     item     merges one row (merge §2, §3, §5)
+ *     moves    finds out who moved which items, and who renumbered which slots (merge §5)
+ *     item     merges one row (merge §2, §3)
+ *     order    builds the order of a slot that was renumbered (merge §5)
  *     entry    merges one category or scratchpad (merge §3)
+ *     text     merges a scratchpad's lines (merge §4)
  *     fields   decides one field (merge §3), and unknown ones
  *     picks    answers a tie, or notes it (merge §7)
  *     report   what each side will see change (merge §9)
@@ -19,12 +22,41 @@
  */
 typedef struct {
     const tm_node *a, *p, *c;
+    uint32_t next; /* index + 1 of another row of A's slot whose position changed; 0: none */
+    uint8_t marks; /* TM_*_CHANGED by the join, the others by moves.c */
 } tm_row;
 
+/* What is said of P's form of a row; the same of C's is one bit further left. */
+enum {
+    TM_CHANGED = 1, /* live in one slot with A's form, at another position */
+    TM_CROSSED = 4, /* stands for another item's having moved */
+    TM_MOVED = 16   /* live in one slot with A's form, and moved there (merge §5) */
+};
+
+/* The rows of what A holds come first, slot by slot as it holds them. */
 typedef struct {
     tm_row *rows; /* malloc'd */
     size_t count;
+    size_t first[TRIVET_MERGE_MAX_SLOTS]; /* row of A's slot */
+    uint32_t
+        changed[TRIVET_MERGE_MAX_SLOTS]; /* index + 1 of a row of it that is marked as changed; 0: none */
 } tm_rows;
+
+/* An item that is live in M, in a slot whose order must be built: what is to be done with it once it has its place. */
+typedef struct {
+    const tm_row *held; /* as it is reported */
+    tm_row row;         /* as it is merged */
+    tm_node *node;      /* M's */
+    bool own;           /* no other state's */
+    int owner;          /* order.c's */
+    bool tied, recent;
+    int64_t p_time, c_time;
+} tm_placed;
+
+typedef struct {
+    tm_placed *items; /* malloc'd */
+    size_t count, room;
+} tm_placing;
 
 struct trivet_merge_result {
     trivet_merge_status status;
@@ -45,6 +77,10 @@ typedef struct {
     tm_arena *arena; /* the result's */
     tm_rows rows[TM_ITEM_SECTIONS];
     trivet_merge_large large; /* the answer, once the guard has asked; else ASK */
+    /* of the section that is being merged: the slots that P (0) and C (1) renumbered, a bit for each */
+    uint64_t renumbered[2];
+    tm_placing placing[TRIVET_MERGE_MAX_SLOTS];
+    uint64_t pairs; /* of equal lines that scratchpads may still be aligned by */
     /* picks, in order; which of them have met their tie */
     const trivet_merge_pick **picks;
     bool *picked;
@@ -95,7 +131,51 @@ int64_t tm_phone_time(const tm_merge *m, int64_t p_time, const int64_t *a_time);
 int tm_merge_rest(tm_merge *m, tm_subject *s, const tm_rest *a, const tm_rest *p, const tm_rest *c,
                   const tm_rest **out);
 
+/* ---- moves.c ------------------------------------------------------------------------------------------- */
+
+/* The two sides by number, as in `renumbered`. */
+enum { TM_P, TM_C };
+
+static inline const tm_node *tm_side(const tm_row *row, int side) {
+    return side == TM_P ? row->p : row->c;
+}
+
+/* Whether it is live and in that slot. */
+static inline bool tm_lives_in(const tm_node *node, size_t slot) {
+    return node && !node->item.deleted && node->slot == slot;
+}
+
+/*
+ * Sets m->renumbered, and TM_MOVED in the rows of each slot that any side renumbered. 0 or an error.
+ */
+int tm_find_moves(tm_merge *m, trivet_merge_section section);
+
+/* ---- order.c ------------------------------------------------------------------------------------------- */
+
+/* Whether M's form of an item has to wait for its place. */
+static inline bool tm_awaits_place(const tm_merge *m, const tm_node *node) {
+    return ((m->renumbered[TM_P] | m->renumbered[TM_C]) >> node->slot & 1) != 0 && !node->item.deleted;
+}
+
+/* Keeps it until then. */
+int tm_place_later(tm_merge *m, const tm_placed *placed);
+
+/* Builds the orders, and adds and reports what waited. */
+int tm_build_orders(tm_merge *m, trivet_merge_section section);
+
+/* ---- text.c -------------------------------------------------------------------------------------------- */
+
+/* Pairs of equal lines, all scratchpads of a merge together, that may be looked at (merge §4). */
+#define TM_PAIRS_MAX (UINT64_C(1) << 22)
+
+/* Merges three texts by lines. `*merged` is false where that cannot be done, and `out` untouched. 0 or ENOMEM. */
+int tm_merge_lines(tm_merge *m, const tm_subject *s, tm_slice a, tm_slice p, tm_slice c, tm_slice *out,
+                   bool *merged);
+
 /* ---- item.c, entry.c, unknown.c ------------------------------------------------------------------------ */
+
+/* What an item counts as on each side: with the answer `both` what only one lacks is unchanged there (merge §8). */
+tm_row tm_row_counts(const tm_merge *m, const tm_row *row);
 
 int tm_merge_item(tm_merge *m, trivet_merge_section section, const tm_row *row);
 int tm_merge_entries(tm_merge *m, trivet_merge_section section);

@@ -1,4 +1,4 @@
-/* entry.c - merges categories and scratchpads, slot by slot, on their own updatedAt (merge §3). */
+/* entry.c - merges categories and scratchpads, slot by slot, on their own updatedAt (merge §3, §4). */
 #include "engine.h"
 
 typedef struct {
@@ -29,9 +29,28 @@ static bool same_text(const tm_entry *a, const tm_entry *b) {
     return !a->entry.text.data == !b->entry.text.data && tm_slice_equal(a->entry.text, b->entry.text);
 }
 
+/* A scratchpad that both changed, differently, is merged by lines where that can be done (merge §4). */
+static int try_lines(tm_merge *m, const tm_subject *s, const entry_row *row, tm_entry *out, bool *merged) {
+    *merged = false;
+    if (s->section != TRIVET_MERGE_SCRATCHPAD || m->options->text == TRIVET_MERGE_TEXT_WHOLE || !row->a)
+        return 0;
+    tm_slice a = row->a->entry.text, p = row->p->entry.text, c = row->c->entry.text;
+    if (!a.data || !p.data || !c.data)
+        return 0;
+    int rc = tm_merge_lines(m, s, a, p, c, &out->entry.text, merged);
+    m->result->counts.scratchpad_line_merged += *merged;
+    return rc;
+}
+
 static int merge_text(tm_merge *m, tm_subject *s, const entry_row *row, tm_entry *out) {
     bool p_is_a = row->a && same_text(row->p, row->a), c_is_a = row->a && same_text(row->c, row->a);
-    tm_take take = tm_decide(s, p_is_a, c_is_a, same_text(row->p, row->c), &s->recent);
+    bool p_is_c = same_text(row->p, row->c), merged = false;
+    if (!p_is_a && !c_is_a && !p_is_c) {
+        int rc = try_lines(m, s, row, out, &merged);
+        if (rc != 0 || merged)
+            return rc;
+    }
+    tm_take take = tm_decide(s, p_is_a, c_is_a, p_is_c, &s->recent);
     if (take == TM_TAKE_TIE) {
         tm_slice p_value = tm_quoted(m, row->p->entry.text), c_value = tm_quoted(m, row->c->entry.text);
         if (!p_value.data || !c_value.data)

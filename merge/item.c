@@ -2,7 +2,7 @@
  * item.c - merges one item.
  *
  * First whether it is there at all (merge §2), then field by field (merge §3). The slot is a field, and the
- * position goes with it (merge §5).
+ * position goes with it (merge §5); where a slot was renumbered it is order.c's.
  */
 #include "engine.h"
 
@@ -207,6 +207,14 @@ static tm_node *copy_node(tm_merge *m, const tm_node *from) {
     return node;
 }
 
+/* Into M and the report, or where its slot's order is to be built, kept for that. */
+static int finish(tm_merge *m, trivet_merge_section section, const tm_placed *placed, const tm_subject *s) {
+    if (tm_awaits_place(m, placed->node))
+        return tm_place_later(m, placed);
+    int rc = tm_add_item(m, section, placed->node);
+    return rc != 0 ? rc : tm_report_item(m, section, placed->held, placed->node, s);
+}
+
 /* It is on one side only, and M takes it as it is; but for the clock. */
 static int take_one(tm_merge *m, trivet_merge_section section, const tm_row *row, const tm_row *held) {
     const tm_node *node = row->p ? row->p : row->c;
@@ -219,8 +227,8 @@ static int take_one(tm_merge *m, trivet_merge_section section, const tm_row *row
         dated->item.updated_at = time;
         node = dated;
     }
-    int rc = tm_add_item(m, section, node);
-    return rc != 0 ? rc : tm_report_item(m, section, held, node, NULL);
+    tm_placed placed = {.held = held, .row = *row, .node = (tm_node *)node};
+    return finish(m, section, &placed, NULL);
 }
 
 static int merge_both(tm_merge *m, trivet_merge_section section, const tm_row *row, const tm_row *held,
@@ -244,19 +252,37 @@ static int merge_both(tm_merge *m, trivet_merge_section section, const tm_row *r
         return rc;
     for (size_t i = first_tie; i < m->result->tie_count; i++)
         m->result->ties[i].context = node->item.text;
-    rc = tm_add_item(m, section, node);
-    return rc != 0 ? rc : tm_report_item(m, section, held, node, &s);
+    tm_placed placed = {.held = held,
+                        .row = *row,
+                        .node = node,
+                        .own = true,
+                        .tied = s.tied,
+                        .recent = s.recent,
+                        .p_time = s.p_time,
+                        .c_time = s.c_time};
+    return finish(m, section, &placed, &s);
+}
+
+tm_row tm_row_counts(const tm_merge *m, const tm_row *held) {
+    tm_row row = *held;
+    if (m->large == TRIVET_MERGE_LARGE_BOTH && row.a && (row.p || row.c)) {
+        row.p = row.p ? row.p : row.a;
+        row.c = row.c ? row.c : row.a;
+    }
+    return row;
+}
+
+static int take_agreed(tm_merge *m, trivet_merge_section section, const tm_row *row) {
+    if (!tm_awaits_place(m, row->a))
+        return tm_add_item(m, section, row->a);
+    tm_placed placed = {.held = row, .row = *row, .node = (tm_node *)row->a};
+    return tm_place_later(m, &placed);
 }
 
 int tm_merge_item(tm_merge *m, trivet_merge_section section, const tm_row *held) {
     if (all_agree(held))
-        return tm_add_item(m, section, held->a);
-    tm_row row = *held;
-    if (m->large == TRIVET_MERGE_LARGE_BOTH && row.a && (row.p || row.c)) {
-        /* what one side misses counts as unchanged there (merge §8) */
-        row.p = row.p ? row.p : row.a;
-        row.c = row.c ? row.c : row.a;
-    }
+        return take_agreed(m, section, held);
+    tm_row row = tm_row_counts(m, held);
     if (row.p && row.c)
         return merge_both(m, section, &row, held, presence_of_both(&row) == DEAD);
     if ((row.p || row.c) && presence_of_one(&row) != GONE)

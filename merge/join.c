@@ -55,14 +55,32 @@ static const tm_node *find(partners *in, const tm_node *like) {
 }
 
 static void add_row(joiner *j, const tm_node *a, const tm_node *p, const tm_node *c) {
-    j->out->rows[j->out->count++] = (tm_row){a, p, c};
+    j->out->rows[j->out->count++] = (tm_row){a, p, c, 0, 0};
+}
+
+static bool is_changed(const tm_node *a, const tm_node *side) {
+    return side && side->item.position != a->item.position && side->slot == a->slot && !side->item.deleted &&
+           !a->item.deleted;
+}
+
+/* The row of what A holds. Its position is looked at here, where all three forms are at hand. */
+static void add_known(joiner *j, const tm_node *a) {
+    const tm_node *p = find(&j->p, a), *c = find(&j->c, a);
+    add_row(j, a, p, c);
+    unsigned marks = (is_changed(a, p) ? TM_CHANGED : 0u) | (is_changed(a, c) ? TM_CHANGED << 1 : 0u);
+    if (marks != 0) {
+        tm_row *row = &j->out->rows[j->out->count - 1];
+        row->marks = (uint8_t)marks;
+        row->next = j->out->changed[a->slot];
+        j->out->changed[a->slot] = (uint32_t)j->out->count;
+    }
 }
 
 /* Ancestor, phone, computer are visited in this order: what an earlier one holds has its row already. */
 static void join_node(joiner *j, const tm_node *node, trivet_merge_side side) {
     switch (side) {
     case TRIVET_MERGE_ANCESTOR:
-        add_row(j, node, find(&j->p, node), find(&j->c, node));
+        add_known(j, node);
         break;
     case TRIVET_MERGE_PHONE:
         if (!find(&j->a, node))
@@ -98,8 +116,9 @@ int tm_join(const trivet_merge_state *a, const trivet_merge_state *p, const triv
     if (rc == 0)
         rc = partners_init(&j.c, c, section);
     size_t most = total(j.a.items) + total(j.p.items) + total(j.c.items);
-    *out = (tm_rows){rc == 0 ? malloc((most + 1) * sizeof *out->rows) : NULL, 0};
+    *out = (tm_rows){.rows = rc == 0 ? malloc((most + 1) * sizeof *out->rows) : NULL};
     if (out->rows) {
+        memcpy(out->first, j.a.first, sizeof out->first);
         join_side(&j, &j.a, TRIVET_MERGE_ANCESTOR);
         join_side(&j, &j.p, TRIVET_MERGE_PHONE);
         join_side(&j, &j.c, TRIVET_MERGE_COMPUTER);

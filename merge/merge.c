@@ -48,8 +48,12 @@ static int merge_items(tm_merge *m, trivet_merge_section section) {
     bool chosen = m->large == TRIVET_MERGE_LARGE_PHONE || m->large == TRIVET_MERGE_LARGE_COMPUTER;
     const tm_rows *rows = &m->rows[section];
     int rc = open_section(m, section);
+    if (rc == 0 && !chosen)
+        rc = tm_find_moves(m, section);
     for (size_t i = 0; rc == 0 && i < rows->count; i++)
         rc = chosen ? choose_item(m, section, &rows->rows[i]) : tm_merge_item(m, section, &rows->rows[i]);
+    if (rc == 0 && !chosen)
+        rc = tm_build_orders(m, section);
     tm_items_sort(tm_items_of(&m->result->snapshot, section));
     return rc;
 }
@@ -92,6 +96,8 @@ static int run(tm_merge *m) {
 static void release(tm_merge *m) {
     for (unsigned s = 0; s < TM_ITEM_SECTIONS; s++)
         free(m->rows[s].rows);
+    for (size_t s = 0; s < TRIVET_MERGE_MAX_SLOTS; s++)
+        free(m->placing[s].items);
     free(m->picks);
     free(m->picked);
     free(m->fields);
@@ -108,8 +114,12 @@ int trivet_merge(const trivet_merge_state *ancestor, const trivet_merge_state *p
                  const trivet_merge_state *computer, const trivet_merge_options *options,
                  trivet_merge_result **out, trivet_merge_error *err) {
     static const trivet_merge_options defaults = TRIVET_MERGE_OPTIONS_INIT;
-    tm_merge m = {
-        .a = ancestor, .p = phone, .c = computer, .options = options ? options : &defaults, .err = err};
+    tm_merge m = {.a = ancestor,
+                  .p = phone,
+                  .c = computer,
+                  .options = options ? options : &defaults,
+                  .err = err,
+                  .pairs = TM_PAIRS_MAX};
     *out = NULL;
     m.result = calloc(1, sizeof *m.result);
     if (!m.result)
