@@ -27,6 +27,7 @@ struct item {
     size_t label;
     bool counted, deleted; /* reached the computer; its deletion did */
     bool torn, backdated;  /* by an edit that no rule may be able to place: see set_aside() */
+    bool diverged;         /* edited after the backup that the computer was restored from */
     bool delete_made;      /* somebody deleted it somewhere, whether that arrived or was lost with a phone */
 };
 
@@ -142,7 +143,8 @@ struct hand {
  *   - a phone that was killed between its writes edits, before its next sync, the very item that tells the state that
  *     it holds from the one that its time names;
  *   - an edit that is dated before what it replaces, by a clock that is off, meets that again without a state that both
- *     descend from: after the computer was restored from a backup.
+ *     descend from: after the computer was restored from a backup. Nor can the text of an item that was edited since that
+ *     backup be told from a concurrent one: two phones bring back what the computer forgot, and the later edited one wins.
  */
 static void set_aside(struct ledger *l, int item, const struct hand *h, int64_t replaced) {
     l->items[item].torn |= h->torn;
@@ -293,7 +295,7 @@ static void check_computer(const struct ledger *l, const trivet_merge_state *com
             TRACE("item %.8s\n", l->items[i].id);
             die("an item is gone");
         }
-        if (text >= 0)
+        if (text >= 0 && !l->items[i].diverged)
             check_text(l, i, text);
     }
 }

@@ -3,7 +3,7 @@
  * and late confirms, phones killed between two of their writes, phones restored from backups and wiped, phones that share
  * a code, a computer restored from a backup, purged tombstones, edits while a sync runs, clocks off by seconds and hours.
  *
- *     build/tests/test_reconcile_sim [RUNS [FIRST_SEED]]
+ *     build/tests/test_reconcile_sim [RUNS [FIRST_SEED]]       (or TRIVET_SIM_RUNS; 2000 by itself)
  *
  * A seed names a run; a failed one is told with all that happened, and the others go on. What is checked after each,
  * when all phones have synced in quiet: the same live items and labels everywhere; each item that ever reached the
@@ -175,6 +175,8 @@ static void restore_ledger(void) {
     struct ledger *l = &sim.ledger;
     const struct ledger *kept = &sim.backup.ledger;
 
+    for (int e = kept->edit_count; e < l->edit_count; e++)
+        l->items[l->edits[e].item].diverged = true;
     for (int e = 0; e < l->edit_count; e++)
         l->edits[e].counted = e < kept->edit_count && kept->edits[e].counted;
     for (int i = 0; i < l->item_count; i++) {
@@ -342,6 +344,8 @@ static void start(void) {
     uint8_t k[32];
     device d = {0};
     const char *base = getenv("TMPDIR");
+    if (!base && access("/dev/shm", W_OK) == 0)
+        base = "/dev/shm"; /* power cuts are tested elsewhere: no need to wait for a disk */
 
     snprintf(sim.folder, sizeof sim.folder, "%s/trivet-sim-XXXXXX",
              base && strlen(base) < 40 ? base : "/tmp");
@@ -437,7 +441,8 @@ static bool run(uint64_t seed) {
 }
 
 int main(int argc, char **argv) {
-    unsigned long runs = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000;
+    const char *wanted = argc > 1 ? argv[1] : getenv("TRIVET_SIM_RUNS");
+    unsigned long runs = wanted ? strtoul(wanted, NULL, 10) : 2000;
     unsigned long first = argc > 2 ? strtoul(argv[2], NULL, 10) : 1, failures = 0;
 
     randombytes_set_implementation(&seeded);
