@@ -1,6 +1,8 @@
 # Trivet. `make` builds, `make run` and `make check` first install what they need; `make help` lists the rest.
 
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR ?=
 BUILD   ?= build
 CFLAGS  ?= -O2 -g
@@ -10,14 +12,16 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS    ?=
 
 VERSION := 0.1.0
+# Of libtrivet-merge.so: the first number changes where a program that was linked with the old one would break.
+SOVERSION := 0
 
 # ---- what the program is built with and needs --------------------------------------------------------------
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodium-dev libjansson-dev \
                   libsqlite3-dev libqrencode-dev node-llhttp nettle-dev libinih-dev
-CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format mandoc shellcheck nodejs node-ws node-tweetnacl \
+CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
                   sqlite3 strace
-CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) clang libclang-rt-dev valgrind
+CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) clang libclang-rt-dev lld valgrind
 BENCH_PACKAGES := $(BUILD_PACKAGES) nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
@@ -56,16 +60,24 @@ LLHTTP_OBJ := $(addprefix $(BUILD)/obj/llhttp/,api.o http.o llhttp.o)
 APP_OBJ    := $(filter-out $(BUILD)/obj/src/main.o,$(call obj,$(SRC)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test tests check check-all bench benches install clean asan tsan sanitized fuzz fuzz-targets \
+.PHONY: all help run test tests check check-all bench benches install install-merge wasm clean asan tsan sanitized fuzz fuzz-targets \
         deps check-deps check-all-deps bench-deps format lint force
 
-all: $(BUILD)/trivet $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-proto.a
+all: $(BUILD)/trivet $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-merge.so $(BUILD)/libtrivet-proto.a
 
 $(BUILD)/trivet: $(BUILD)/obj/src/main.o $(BUILD)/libtrivet-app.a $(BUILD)/libtrivet-proto.a $(BUILD)/libtrivet-merge.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEP_LIBS)
 
 $(BUILD)/libtrivet-merge.a: $(MERGE_OBJ)
+# One set of objects for both of its forms; only what trivet_merge.h declares can be seen from outside.
+MERGE_CFLAGS := -fPIC -fvisibility=hidden -fno-semantic-interposition
+$(MERGE_OBJ): private ALL_CFLAGS += $(MERGE_CFLAGS)
+$(BUILD)/libtrivet-merge.so: $(MERGE_OBJ) merge/trivet_merge.map
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared -Wl,-soname,libtrivet-merge.so.$(SOVERSION) -Wl,--version-script=merge/trivet_merge.map \
+	    -Wl,-z,relro,-z,now $(if $(SANITIZE),,-Wl,-z,defs) $(SANITIZE) $(LDFLAGS) -o $@ $(MERGE_OBJ)
+
 $(BUILD)/libtrivet-proto.a: $(PROTO_OBJ)
 $(BUILD)/libtrivet-app.a: $(APP_OBJ) $(LLHTTP_OBJ)
 
@@ -84,12 +96,24 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Changes when the flags do (the weight of a warning aside), so that what was built with others is built again.
-FLAGS = $(CC) $(filter-out -Werror,$(ALL_CFLAGS)) $(ALL_LDFLAGS)
+FLAGS = $(CC) $(filter-out -Werror,$(ALL_CFLAGS) $(MERGE_CFLAGS)) $(ALL_LDFLAGS)
 same  = $(and $(findstring $(1),$(2)),$(findstring $(2),$(1)))
 $(BUILD)/flags: force
 	$(shell mkdir -p $(@D))$(if $(call same,$(file <$@),$(FLAGS)),,$(file >$@,$(FLAGS)))@:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# ---- the merge library as WebAssembly, with as much of a C library as it needs ------------------------------
+
+WASM_CLANG  ?= clang
+WASM_CFLAGS := --target=wasm32 -std=c11 -Os -ffreestanding -nostdinc -fvisibility=hidden $(WARN)
+WASM_LIBC   := tests/lint/freestanding
+$(BUILD)/wasm/trivet_merge.wasm: $(MERGE_SRC) $(wildcard merge/*.h $(WASM_LIBC)/*)
+	@mkdir -p $(@D)
+	$(call say,WASM,$@)
+	$(Q)$(WASM_CLANG) $(WASM_CFLAGS) -isystem $(WASM_LIBC) -isystem $$($(WASM_CLANG) -print-resource-dir)/include -Imerge \
+	    -nostdlib -Wl,--no-entry -Wl,--export-dynamic -o $@ $(MERGE_SRC) $(WASM_LIBC)/libc.c
+wasm: $(BUILD)/wasm/trivet_merge.wasm
 
 # ---- tests: each tests/test_*.c is one program; found, not listed ------------------------------------------
 
@@ -170,6 +194,7 @@ run: deps
 	$(call again) all
 	$(Q)exec $(BUILD)/trivet serve $(ARGS)
 
+LINTS     := $(wildcard tests/lint/*.test.sh) tests/lint/lint.sh
 SCENARIOS := $(wildcard tests/scenario/*.test.mjs)
 FIXTURES  := $(if $(wildcard fixtures/merge),'$(BUILD)/trivet merge --check fixtures/merge')
 run_tests  = $(Q)TRIVET=$(BUILD)/trivet BUILD=$(BUILD) JOBS=$(JOBS) $(if $(PATIENCE),TEST_TIMEOUT=$(PATIENCE) )tests/run.sh
@@ -178,7 +203,7 @@ tests: all $(TEST_BIN)
 
 # What `check` runs, with the packages that are there.
 test: tests
-	$(run_tests) $(TEST_BIN) $(FIXTURES) $(SCENARIOS) tests/lint/lint.sh
+	$(run_tests) $(TEST_BIN) $(FIXTURES) $(SCENARIOS) $(LINTS)
 
 check: check-deps
 	$(call again) WERROR=1 tests
@@ -200,6 +225,7 @@ fuzz-targets: $(FUZZ_BIN)
 
 check-all: PATIENCE := 1200
 check-all: check-all-deps check
+	$(call again) wasm
 	@echo '-- clang'
 	$(call again) BUILD=build-clang CC=clang WERROR=1 tests
 	@echo '-- valgrind'
@@ -241,32 +267,51 @@ bench: bench-deps
 
 # ---- the rest ----------------------------------------------------------------------------------------------
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/doc/trivet
+install: all install-merge
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/trivet
 	install -m 755 $(BUILD)/trivet $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(BUILD)/libtrivet-merge.a $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 merge/trivet_merge.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/trivet/
-	for page in $(wildcard man/*.[1-8]); do \
-	    section=man$${page##*.}; \
-	    install -d $(DESTDIR)$(PREFIX)/share/man/$$section && \
-	    install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/$$section/ || exit 1; \
-	done
+	$(call install_pages,$(wildcard man/*.[1-8]))
+
+# The library alone needs nothing but a C compiler.
+install-merge: $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-merge.so
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 merge/trivet_merge.h $(DESTDIR)$(INCLUDEDIR)/
+	install -m 644 $(BUILD)/libtrivet-merge.a $(DESTDIR)$(LIBDIR)/
+	install -m 644 $(BUILD)/libtrivet-merge.so $(DESTDIR)$(LIBDIR)/libtrivet-merge.so.$(VERSION)
+	ln -sf libtrivet-merge.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libtrivet-merge.so.$(SOVERSION)
+	ln -sf libtrivet-merge.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libtrivet-merge.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+	    merge/trivet-merge.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/trivet-merge.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/trivet-merge.pc
+	install -d $(DESTDIR)$(PREFIX)/share/doc/trivet-merge
+	install -m 644 merge/README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/trivet-merge/
+	$(call install_pages,man/trivet_merge.3)
+
+define install_pages
+for page in $(1); do \
+    section=man$${page##*.}; \
+    install -d $(DESTDIR)$(PREFIX)/share/man/$$section && \
+    install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/$$section/ || exit 1; \
+done
+endef
 
 clean:
 	rm -rf build build-asan build-tsan build-clang build-fuzz $(BUILD)
 
 help:
-	@echo 'make              build/trivet, build/libtrivet-merge.a and build/libtrivet-proto.a'
+	@echo 'make              build/trivet, build/libtrivet-merge.a and .so, build/libtrivet-proto.a'
 	@echo 'make run          installs what is missing, builds, starts `trivet serve` (ARGS="--port 8081")'
 	@echo 'make check        installs what is missing, builds, runs all quick tests'
 	@echo 'make check-all    the same with sanitizers, valgrind, clang and fuzzing'
 	@echo 'make test         runs what check runs, and installs nothing'
 	@echo 'make bench        measures'
-	@echo 'make install      to $$DESTDIR$$PREFIX (/usr/local)'
+	@echo 'make install      to $$DESTDIR$$PREFIX (/usr/local); LIBDIR is $$PREFIX/lib'
+	@echo 'make install-merge  the merge library alone, with header, pkg-config file and manual page'
+	@echo 'make wasm         the merge library as a WebAssembly module, build/wasm/trivet_merge.wasm (clang, lld)'
 	@echo 'make asan, tsan   builds with sanitizers in build-asan, build-tsan'
 	@echo 'make fuzz         feeds the parsers (FUZZ_SECONDS=20 for each)'
 	@echo 'make format, lint the sources as .clang-format has them; what the compilers do not check'
 	@echo 'make deps, check-deps, check-all-deps, bench-deps: only installs what is missing'
 	@echo 'make clean        removes what was built'
-	@echo 'V=1 shows the commands; CC, CFLAGS, LDFLAGS, BUILD, PREFIX, DESTDIR as usual; WERROR=1 makes warnings errors'
+	@echo 'V=1 shows the commands; CC, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, DESTDIR as usual; WERROR=1 makes warnings errors'

@@ -38,6 +38,11 @@
 extern "C" {
 #endif
 
+/* What is declared here is all that the shared library shows; the rest is built hidden. */
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 /* ---- errors ---- */
 
 enum {
@@ -340,6 +345,10 @@ int trivet_merge_guard(const trivet_merge_state *against, const trivet_merge_sta
 
 /* The document of merge §9, canonical. */
 int trivet_merge_result_write(const trivet_merge_result *result, char **out, size_t *len);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -5,22 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/trivet-lint.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-number=0 failures=0
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$work/out" 2>&1; then
-        echo "ok $number - $name"
-    else
-        failures=$((failures + 1))
-        echo "not ok $number - $name"
-        sed 's/^/# /' "$work/out"
-    fi
-}
+. tests/lint/tap.sh
 
 # Files of the tree, whether or not git is here; never what was built.
 files() { # FIND-EXPRESSION...
@@ -40,7 +25,7 @@ shell() {
     {
         files -name '*.sh'
         echo .ci/run
-    } | xargs shellcheck
+    } | xargs shellcheck -x
 }
 
 # Breaks the layers in a copy of the tree: the check must see it, or it is worth nothing.
@@ -75,11 +60,11 @@ check 'includes keep to the layers' tests/lint/layers.sh
 check 'a library that looks into the program is seen' layers_can_fail merge/trivet_merge.h '#include "net/websocket.h"'
 check 'a lower layer that looks upwards is seen' layers_can_fail src/net/client.h '#include "serve/serve.h"'
 check 'what is for every room may look into none' layers_can_fail src/log.h '#include "cli/commands.h"'
+check 'a merge that prints is seen' layers_can_fail merge/merge.c '#include <stdio.h>'
 check "another's private header is seen" layers_can_fail src/cli/commands.h '#include "arena.h"'
 check 'manual pages are sound' manual
 check 'shell scripts are sound' shell
 check 'the top level is as README.md has it' top_level
 check 'the licence is there' licence
 check 'nothing is left for later' finished
-echo "1..$number"
-[ "$failures" -eq 0 ]
+finish

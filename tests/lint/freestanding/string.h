@@ -1,0 +1,14 @@
+/* string.h - all of it that merge/ may use. */
+#ifndef FREESTANDING_STRING_H
+#define FREESTANDING_STRING_H
+
+#include <stddef.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t len);
+void *memmove(void *to, const void *from, size_t len);
+void *memset(void *to, int byte, size_t len);
+int memcmp(const void *a, const void *b, size_t len);
+void *memchr(const void *p, int byte, size_t len);
+size_t strlen(const char *text);
+
+#endif
