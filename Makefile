@@ -197,7 +197,8 @@ run: deps
 LINTS     := $(wildcard tests/lint/*.test.sh) tests/lint/lint.sh
 SCENARIOS := $(wildcard tests/scenario/*.test.mjs)
 FIXTURES  := $(if $(wildcard fixtures/merge),'$(BUILD)/trivet merge --check fixtures/merge')
-run_tests  = $(Q)TRIVET=$(BUILD)/trivet BUILD=$(BUILD) JOBS=$(JOBS) $(if $(PATIENCE),TEST_TIMEOUT=$(PATIENCE) )tests/run.sh
+run_tests_bare = TRIVET=$(BUILD)/trivet BUILD=$(BUILD) JOBS=$(JOBS) $(if $(PATIENCE),TEST_TIMEOUT=$(PATIENCE) )tests/run.sh
+run_tests  = $(Q)$(run_tests_bare)
 
 tests: all $(TEST_BIN)
 
@@ -228,11 +229,14 @@ check-all: check-all-deps check
 	$(call again) wasm
 	@echo '-- clang'
 	$(call again) BUILD=build-clang CC=clang WERROR=1 tests
+	@echo '-- simulated histories'
+	$(Q)TRIVET=$(BUILD)/trivet JOBS=$(JOBS) TEST_TIMEOUT=7200 tests/run.sh '$(BUILD)/tests/test_reconcile_sim 100000 1' \
+	    '$(BUILD)/tests/test_reconcile_sim 100000 100001'
 	@echo '-- valgrind'
-	$(run_tests) $(patsubst %,'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite %',$(TEST_BIN))
+	$(Q)export TRIVET_SIM_RUNS=20; $(run_tests_bare) $(patsubst %,'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite %',$(TEST_BIN))
 	@echo '-- address and undefined behaviour sanitizers'
 	$(call again) asan
-	$(call again) BUILD=build-asan sanitized
+	$(Q)export TRIVET_SIM_RUNS=300; $(MAKE) --no-print-directory BUILD=build-asan sanitized
 	@echo '-- thread sanitizer'
 	$(call again) tsan
 	$(call again) BUILD=build-tsan TEST_BIN= FIXTURES= sanitized
