@@ -18,8 +18,9 @@ static int show(const trivet_merge_state *state, trivet_merge_section section, s
     } else {
         code = show_lists(stdout, state, section, slot, &shown);
         if (code == 0 && shown == 0)
-            print_note("Nothing is on the %slists. `trivet add TEXT` adds something.",
-                       section == TRIVET_MERGE_LOCKED_LISTS ? "locked " : "");
+            print_note(section == TRIVET_MERGE_LOCKED_LISTS
+                           ? "Nothing is on the locked lists. `trivet add --locked TEXT` adds something."
+                           : "Nothing is on the lists. `trivet add TEXT` adds something.");
     }
     return code == 0 ? print_finish() : print_failure(EX_OSERR, "out of memory");
 }

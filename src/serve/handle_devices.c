@@ -23,6 +23,7 @@ static int pairing_host(request *r, const char *host, char *out, size_t size) {
     static const char NAME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
     struct in6_addr in6;
     char inner[INET6_ADDRSTRLEN];
+    const char *typed = host;
     size_t len = strlen(host);
     bool bracketed = len > 2 && host[0] == '[' && host[len - 1] == ']';
 
@@ -30,6 +31,12 @@ static int pairing_host(request *r, const char *host, char *out, size_t size) {
         host++;
         len -= 2;
     }
+    if (strchr(host, '%'))
+        return request_refuse(
+            r, EX_USAGE,
+            "\"%.100s\": what follows %% in an address means something on this computer only, and "
+            "nothing to a phone; give another address, or the host's name",
+            typed);
     if (len < sizeof inner) {
         memcpy(inner, host, len);
         inner[len] = '\0';
@@ -42,7 +49,7 @@ static int pairing_host(request *r, const char *host, char *out, size_t size) {
         return request_refuse(r, EX_USAGE,
                               "\"%.100s\" is no address: give an IPv4 or IPv6 address, or a host's "
                               "name, and the port apart",
-                              host);
+                              typed);
     snprintf(out, size, "%s", host);
     return 0;
 }

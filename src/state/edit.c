@@ -54,10 +54,11 @@ static int quote(const char *typed, const char *what, trivet_merge_slice *out, c
     return 0;
 }
 
-/* The text of an item. */
-static int quote_text(const char *typed, trivet_merge_slice *out, char **bytes, edit_error *err) {
+/* The text of an item. `advice` is for one that is empty. */
+static int quote_text(const char *typed, const char *advice, trivet_merge_slice *out, char **bytes,
+                      edit_error *err) {
     if (typed[strspn(typed, " \t\r\n")] == '\0')
-        return refuse(err, EX_DATAERR, "the text is empty; `trivet rm` deletes an item");
+        return refuse(err, EX_DATAERR, "the text is empty%s", advice);
     return quote(typed, "text", out, bytes, err);
 }
 
@@ -122,7 +123,7 @@ int edit_add(trivet_merge_state *state, trivet_merge_section section, size_t slo
     int result = -1;
 
     item.has = TRIVET_MERGE_HAS_DONE | TRIVET_MERGE_HAS_CREATED_AT | TRIVET_MERGE_HAS_UPDATED_AT;
-    if (quote_text(text, &item.text, &bytes, err) != 0)
+    if (quote_text(text, "; say what to add", &item.text, &bytes, err) != 0)
         goto out;
     uuid_v4(id);
     item.id = (trivet_merge_slice){id, strlen(id)};
@@ -148,7 +149,8 @@ int edit_text(trivet_merge_state *state, const char *id, const char *text, int64
     size_t slot;
     int result = -1;
 
-    if (edit_find(state, id, &section, &slot, &item, err) != 0 || quote_text(text, &typed, &bytes, err) != 0)
+    if (edit_find(state, id, &section, &slot, &item, err) != 0 ||
+        quote_text(text, "; `trivet rm` deletes an item", &typed, &bytes, err) != 0)
         goto out;
     if (same(item.text, typed)) {
         refuse(err, 1, "that is its text already");
@@ -172,7 +174,7 @@ int edit_done(trivet_merge_state *state, const char *id, bool done, int64_t now,
     if (edit_find(state, id, &section, &slot, &item, err) != 0)
         return -1;
     if (item.done == done)
-        return refuse(err, 1, "it is %s already", done ? "done" : "not done");
+        return refuse(err, 1, done ? "it is done already" : "it is not done");
     item.done = done;
     item.updated_at = date(now, item.updated_at);
     item.has |= TRIVET_MERGE_HAS_DONE | TRIVET_MERGE_HAS_UPDATED_AT;

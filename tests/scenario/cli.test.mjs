@@ -315,6 +315,28 @@ scenario('usage', async (s) => {
     assert.match((await s.run(['--version'])).stdout, /\d+\.\d+\.\d+/);
 });
 
+scenario('messages name what was typed and what would be right', async (s) => {
+    const told = async (args, status) => (await s.cli(args, { expect: status })).stderr;
+    assert.doesNotMatch(await told(['add', ' '], 65), /trivet rm/);
+    assert.match(await told(['list', '--locked'], 0), /trivet add --locked/);
+    for (const host of ['[fe80::1%eth0]', 'fe80::1%eth0', '[::1', '192.0.2.7:80', '']) {
+        const message = await told(['pair', '--host', host], 64);
+        assert.ok(message.includes(`"${host}"`), message);
+    }
+    assert.match(await told(['pair', '--host', 'fe80::1%eth0'], 64), /this computer only/);
+});
+
+scenario('standard streams that are closed', async (s) => {
+    const closed = { wrap: ['/bin/sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh'] };
+    await s.cli(['add', s.text('alone')], { ...closed, expect: 74 }); // done, but could not be said
+    const server = await s.serve({ ...closed, ready: false });
+    for (let status = null; status !== 0; ) status = (await s.cli(['sync'], { expect: null })).status === 69 ? null : 0;
+    await s.cli(['add', s.text('served')], { ...closed, expect: 74 });
+    await server.stop();
+    assert.equal(server.end.status, 0);
+    assert.deepEqual(texts(await s.export()).lists[0], [s.text('alone'), s.text('served')]);
+});
+
 scenario('the folder: mode 0700, files 0600, from $TRIVET_DATA or $XDG_DATA_HOME', async (s) => {
     await s.serve();
     await s.add(s.text('milk'));
