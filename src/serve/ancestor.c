@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many records are candidates: a phone that names a time of its own making at each sync leaves one each. */
+/*
+ * How many records are candidates, of those that no time is known to name: a phone that names a time of its own making
+ * at each sync leaves one each. A record that was applied in the ordinary way takes no one's place.
+ */
 enum { MAX_CANDIDATES = 64 };
 
 /* ---- states, each read from the store once ---- */
@@ -120,9 +123,11 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
         candidate_add(c, named ? SNAPSHOT : NOTHING, named); /* one no longer kept is none */
     } else if (since > 0) {                                  /* 3: one that it may have applied */
         for (int pass = 0; pass < 2; pass++)
-            for (size_t i = 0; i < a->record_count && i < MAX_CANDIDATES; i++)
-                if (!(a->records[i].applied & 1u << group))
+            for (size_t i = 0, found = 0; i < a->record_count && found < MAX_CANDIDATES; i++)
+                if (!(a->records[i].applied & 1u << group)) {
                     candidate_add(c, pass == 0 ? SNAPSHOT : SENT, &a->records[i]);
+                    found++;
+                }
         if (c->count == 0)
             candidate_add(c, SNAPSHOT, newest);
     } /* 4: a fresh phone */
@@ -226,7 +231,8 @@ static int build_group(ancestor_states *a, const trivet_merge_state *phone, reco
 
 struct hand_graves {
     ancestor_states *states;
-    const trivet_merge_state *ancestor, *guard, *phone, *computer;
+    const trivet_merge_state *ancestor, *phone, *computer;
+    const trivet_merge_state *guard; /* what was agreed once, where no ancestor was chosen; else NULL */
 };
 
 static bool live_in(const trivet_merge_state *state, trivet_merge_section section, trivet_merge_slice id) {
@@ -243,8 +249,7 @@ static int hand_grave(void *ctx, trivet_merge_section section, size_t slot, cons
         return 0;
     bool phone_kept = trivet_merge_item_find(h->phone, section, grave->id, &p, NULL) && !p.deleted &&
                       p.updated_at <= grave->deleted_at;
-    bool was_agreed =
-        live_in(h->ancestor, section, grave->id) || (!h->ancestor && live_in(h->guard, section, grave->id));
+    bool was_agreed = live_in(h->ancestor, section, grave->id) || live_in(h->guard, section, grave->id);
     if (!phone_kept && !was_agreed)
         return 0;
     return trivet_merge_put_item(h->states->computer, section, slot, grave, &merge_err) == 0 ? 0
@@ -315,7 +320,7 @@ static int choose(ancestor_states *a, const char *device, const char *phone_name
 
     if ((rc = copy_state(&a->computer, computer, err)) != 0)
         return rc;
-    struct hand_graves h = {a, out->ancestor, out->guard, phone, computer};
+    struct hand_graves h = {a, out->ancestor, phone, computer, any ? NULL : out->guard};
     rc = grave_each(a->store, hand_grave, &h, err);
     out->computer = a->computer;
     return rc == 0 || err->code ? rc : store_out_of_memory(err);

@@ -15,13 +15,18 @@
 typedef struct ancestor_states ancestor_states;
 
 typedef struct {
-    const trivet_merge_state *ancestor; /* to merge with: what was already merged counted in; NULL: none */
-    bool found;                      /* a state was chosen; else `ancestor` is only what was already merged */
-    const trivet_merge_state *guard; /* what the guard is measured against; NULL: nothing */
-    const trivet_merge_state *computer; /* C with the graves that concern this phone */
-    int64_t
-        applied[RECORD_GROUPS]; /* the record whose snapshot a group of the phone descends from; 0: none */
-    ancestor_states *states;    /* owns all of the above and what they borrow from */
+    /* To merge with: what was already merged counted in. NULL: none. */
+    const trivet_merge_state *ancestor;
+    /* A state was chosen; else `ancestor` is only what was already merged. */
+    bool found;
+    /* What the guard is measured against; NULL: nothing. */
+    const trivet_merge_state *guard;
+    /* C with the graves that concern this phone. */
+    const trivet_merge_state *computer;
+    /* The record whose snapshot a group of the phone descends from; 0: none. */
+    int64_t applied[RECORD_GROUPS];
+    /* Owns all of the above and what they borrow from. */
+    ancestor_states *states;
 } ancestor_choice;
 
 /*

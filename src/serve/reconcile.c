@@ -259,27 +259,34 @@ int reconcile_choose(reconcile *r, trivet_merge_large choice) {
 
 /* ---- merging ---- */
 
+/*
+ * A large change was answered with no ancestor chosen: then what was already merged makes none either, for `both`
+ * without an ancestor is a merge without one (merge §10).
+ */
+static const trivet_merge_state *ancestor_used(const reconcile *r) {
+    return r->large == TRIVET_MERGE_LARGE_ASK || r->choice.found ? r->choice.ancestor : NULL;
+}
+
 static int merge_once(reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
     trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
-    const trivet_merge_state *ancestor = r->choice.ancestor, *computer = r->choice.computer;
+    const trivet_merge_state *computer = r->choice.computer;
 
     /*
      * The guard has been measured already, before graves and what was already merged (merge §10), and does not ask
-     * again. An answer to it is carried out without these two: nothing that is absent is to be deleted by a grave.
+     * again. An answer to it is carried out without graves: nothing that is absent is to be deleted by one.
      */
     options.large_threshold = 2.0;
     if (r->large != TRIVET_MERGE_LARGE_ASK) {
         options.large = r->large;
         options.large_threshold = 0.0;
         options.guard = r->choice.guard;
-        ancestor = r->choice.found ? ancestor : NULL;
         computer = r->computer;
     }
     options.picks = picks;
     options.pick_count = pick_count;
     trivet_merge_result_free(r->result);
     r->result = NULL;
-    return trivet_merge(ancestor, r->phone, computer, &options, &r->result, &r->refusal);
+    return trivet_merge(ancestor_used(r), r->phone, computer, &options, &r->result, &r->refusal);
 }
 
 /* Picks for all ties from the answers given so far; *out NULL where one is missing. -1: out of memory. */
@@ -320,7 +327,8 @@ static int merge_with_answers(reconcile *r) {
 
 static int commit_in_transaction(reconcile *r, int64_t now) {
     const trivet_merge_state *merged = trivet_merge_result_snapshot(r->result);
-    record rec = {.since_before = r->since, .has_ancestor = r->choice.ancestor != NULL, .time = now};
+    const trivet_merge_state *ancestor = ancestor_used(r);
+    record rec = {.since_before = r->since, .has_ancestor = ancestor != NULL, .time = now};
     history_line line = {.time = now, .cause = "sync"};
     store_error *err = &r->error;
     int rc;
@@ -330,7 +338,7 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
     counts_text(&r->counts, line.counts, sizeof line.counts);
     if ((rc = snapshot_put(r->store, r->phone, &rec.sent, err)) != 0 ||
         (rc = commit_head(r->store, r->computer, merged, &line, &rec.snapshot, err)) != 0 ||
-        (rec.has_ancestor && (rc = snapshot_put(r->store, r->choice.ancestor, &rec.ancestor, err)) != 0) ||
+        (rec.has_ancestor && (rc = snapshot_put(r->store, ancestor, &rec.ancestor, err)) != 0) ||
         (rc = record_add(r->store, r->device, r->phone_name, &rec, err)) != 0)
         return rc;
     for (record_group g = 0; g < RECORD_GROUPS; g++)

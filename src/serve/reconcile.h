@@ -25,7 +25,7 @@ typedef struct reconcile reconcile;
 
 typedef struct {
     double large_threshold;
-    unsigned max_rounds; /* merges in all before the sync is given up (protocol §4.6): 3 */
+    unsigned max_rounds; /* how often a merge is made anew before the sync is given up (protocol §4.6): 3 */
 } reconcile_settings;
 
 #define RECONCILE_SETTINGS_INIT                                                                              \
