@@ -45,7 +45,7 @@ static int setup(void **state) {
     assert_non_null(mkdtemp(f->folder));
     if (store_open(f->folder, STORE_CREATE, &f->store, &err) != 0)
         fail_msg("%s", err.message);
-    f->ctx = (requests_context){f->store, "hall", "192.168.7.9", 8080, NOW};
+    f->ctx = (requests_context){f->store, "hall", "192.168.7.9", 8080, NOW, false};
     *state = f;
     return 0;
 }
@@ -493,6 +493,9 @@ static void test_pending(void **state) {
         "\"known\":9}}]",
         (long long)tie.id, (long long)large.id);
     assert_string_equal(f->raw, expected);
+    f->ctx.alone = true; /* the server that asked was killed */
+    assert_int_equal(ask(f, json_pack("{s:s}", "do", "pending")), 0);
+    assert_string_equal(f->raw, "[]");
 }
 
 int main(void) {

@@ -76,7 +76,7 @@ static int network(config *settings, reachable_address *address) {
 static int run_here(const call *c, store *s, reply *out) {
     reachable_address address = {""};
     config settings = {0};
-    requests_context ctx = {.store = s, .now = print_now()};
+    requests_context ctx = {.store = s, .now = print_now(), .alone = true};
 
     if ((c->flags & CLIENT_NETWORK) && network(&settings, &address) != 0)
         return EX_CONFIG;

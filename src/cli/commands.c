@@ -93,6 +93,9 @@ static int refuse_unknown(const char *typed) {
             nearest = COMMANDS[i].name;
         }
     }
+    if (typed[0] == '-')
+        return print_failure(
+            EX_USAGE, "\"%.50s\": options come after the command, as in `trivet list --data DIR`", typed);
     if (nearest)
         return print_failure(EX_USAGE, "\"%.50s\" is no command; did you mean `trivet %s`?", typed, nearest);
     return print_failure(EX_USAGE, "\"%.50s\" is no command; `trivet --help` lists them", typed);

@@ -50,7 +50,7 @@ static void run_request(worker_job *job) {
     reachable_address best;
 
     reachable_best(&best);
-    requests_context context = {o->host->store, o->server_name, best.text, o->port, wall_clock()};
+    requests_context context = {o->host->store, o->server_name, best.text, o->port, wall_clock(), false};
     requests_run(&context, r->request, r->raw, r->raw_len, &r->response, &r->raw_out, &r->raw_out_len);
 }
 

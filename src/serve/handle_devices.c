@@ -258,6 +258,16 @@ static int count_devices(request *r, size_t *paired, int64_t *last_sync) {
     return 0;
 }
 
+/* As a path that means the same to whoever asked, wherever that is. */
+static int answer_folder(request *r) {
+    const char *folder = store_folder(r->ctx->store);
+    char *path = realpath(folder, NULL);
+    int result = request_answer_text(r, "folder", path ? path : folder);
+
+    free(path);
+    return result;
+}
+
 int handle_status(request *r) {
     trivet_merge_state *state;
     size_t len, paired, items, locked;
@@ -270,8 +280,7 @@ int handle_status(request *r) {
     locked = live_items(state, TRIVET_MERGE_LOCKED_LISTS);
     trivet_merge_state_free(state);
     free(doc);
-    if (count_devices(r, &paired, &last_sync) != 0 ||
-        request_answer_text(r, "folder", store_folder(r->ctx->store)) != 0 ||
+    if (count_devices(r, &paired, &last_sync) != 0 || answer_folder(r) != 0 ||
         request_answer_text(r, "name", r->ctx->server_name ? r->ctx->server_name : "") != 0 ||
         request_answer(r, "items", json_integer((json_int_t)items)) != 0 ||
         request_answer(r, "locked_items", json_integer((json_int_t)locked)) != 0 ||
@@ -288,7 +297,9 @@ int handle_pending(request *r) {
     size_t count = 0;
     FILE *out;
 
-    if (question_list(r->ctx->store, &rows, &count, &err) != 0)
+    /* A server that was killed left its questions behind; they ended with it. */
+    if ((r->ctx->alone && question_drop_all(r->ctx->store, &err) != 0) ||
+        question_list(r->ctx->store, &rows, &count, &err) != 0)
         return request_refuse_store(r, &err);
     out = open_memstream(&r->raw_out, &r->raw_out_len);
     if (out) {

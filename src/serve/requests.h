@@ -46,6 +46,7 @@ typedef struct {
     const char *ip; /* where a phone reaches this computer, for pairing codes */
     uint16_t port;
     int64_t now; /* ms since 1970 */
+    bool alone;  /* no server runs on the store */
 } requests_context;
 
 /* Whether `name` is a request that runs on a store alone. */

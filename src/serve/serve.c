@@ -240,7 +240,7 @@ static void show_first_code(struct server *s) {
 
     reachable_best(&best);
     requests_context context = {s->host.store, s->name, best.text, listener_port(s->host.listener),
-                                wall_clock()};
+                                wall_clock(),  false};
     if (request)
         requests_run(&context, request, NULL, 0, &response, &raw, &raw_len);
     if (response && json_is_true(json_object_get(response, "ok")))

@@ -324,6 +324,7 @@ scenario('messages name what was typed and what would be right', async (s) => {
         assert.ok(message.includes(`"${host}"`), message);
     }
     assert.match(await told(['pair', '--host', 'fe80::1%eth0'], 64), /this computer only/);
+    assert.match((await s.run(['--data', s.data, 'list'], { expect: 64 })).stderr, /options come after the command/);
 });
 
 scenario('standard streams that are closed', async (s) => {
