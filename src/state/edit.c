@@ -5,9 +5,9 @@
 #include "state/edit.h"
 
 #include "state/place.h"
+#include "state/refuse.h"
 #include "uuid.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +15,11 @@
 
 static const int64_t LATEST = (INT64_C(1) << 53) - 1; /* the greatest time that a state may hold (merge §1) */
 
-__attribute__((format(printf, 3, 4))) static int refuse(edit_error *err, int status, const char *format,
-                                                        ...) {
-    va_list args;
-
-    if (err->status != 0)
-        return -1;
-    err->status = status;
-    va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
-    va_end(args);
-    return -1;
-}
-
 static int refuse_merge(edit_error *err, int code, const trivet_merge_error *why) {
     if (code == TRIVET_MERGE_ENOMEM)
-        return refuse(err, EX_OSERR, "out of memory");
-    return refuse(err, EX_DATAERR, "%s%s%s", why->path, why->path[0] ? ": " : "",
-                  why->reason[0] ? why->reason : "refused");
+        return edit_refuse(err, EX_OSERR, "out of memory");
+    return edit_refuse(err, EX_DATAERR, "%s%s%s", why->path, why->path[0] ? ": " : "",
+                       why->reason[0] ? why->reason : "refused");
 }
 
 /* When something that was last edited at `old` is edited now (merge §3). */
@@ -48,9 +35,10 @@ static int quote(const char *typed, const char *what, trivet_merge_slice *out, c
 
     out->data = *bytes;
     if (code == TRIVET_MERGE_ENOMEM)
-        return refuse(err, EX_OSERR, "out of memory");
+        return edit_refuse(err, EX_OSERR, "out of memory");
     if (code != 0)
-        return refuse(err, EX_DATAERR, "the %s is not UTF-8; is the terminal's character set another?", what);
+        return edit_refuse(err, EX_DATAERR, "the %s is not UTF-8; is the terminal's character set another?",
+                           what);
     return 0;
 }
 
@@ -58,7 +46,7 @@ static int quote(const char *typed, const char *what, trivet_merge_slice *out, c
 static int quote_text(const char *typed, const char *advice, trivet_merge_slice *out, char **bytes,
                       edit_error *err) {
     if (typed[strspn(typed, " \t\r\n")] == '\0')
-        return refuse(err, EX_DATAERR, "the text is empty%s", advice);
+        return edit_refuse(err, EX_DATAERR, "the text is empty%s", advice);
     return quote(typed, "text", out, bytes, err);
 }
 
@@ -75,7 +63,7 @@ static int put(trivet_merge_state *state, trivet_merge_section section, size_t s
     if (code != 0)
         return refuse_merge(err, code, &why);
     if (!trivet_merge_item_find(state, section, item->id, out, NULL))
-        return refuse(err, EX_SOFTWARE, "the item is gone as soon as it was stored");
+        return edit_refuse(err, EX_SOFTWARE, "the item is gone as soon as it was stored");
     return 0;
 }
 
@@ -104,7 +92,7 @@ static int renumber(trivet_merge_state *state, trivet_merge_section section, siz
     int code = 0;
 
     if (!items)
-        return refuse(err, EX_OSERR, "out of memory");
+        return edit_refuse(err, EX_OSERR, "out of memory");
     for (size_t i = 0; i < live; i++)
         trivet_merge_item_at(state, section, slot, i, &items[i]);
     for (size_t i = 0; i < live && code == 0; i++) {
@@ -153,7 +141,7 @@ int edit_text(trivet_merge_state *state, const char *id, const char *text, int64
         quote_text(text, "; `trivet rm` deletes an item", &typed, &bytes, err) != 0)
         goto out;
     if (same(item.text, typed)) {
-        refuse(err, 1, "that is its text already");
+        edit_refuse(err, 1, "that is its text already");
         goto out;
     }
     item.text = typed;
@@ -174,7 +162,7 @@ int edit_done(trivet_merge_state *state, const char *id, bool done, int64_t now,
     if (edit_find(state, id, &section, &slot, &item, err) != 0)
         return -1;
     if (item.done == done)
-        return refuse(err, 1, done ? "it is done already" : "it is not done");
+        return edit_refuse(err, 1, done ? "it is done already" : "it is not done");
     item.done = done;
     item.updated_at = date(now, item.updated_at);
     item.has |= TRIVET_MERGE_HAS_DONE | TRIVET_MERGE_HAS_UPDATED_AT;
@@ -231,15 +219,15 @@ static int beside(const trivet_merge_state *state, trivet_merge_section section,
     if (edit_find(state, other_id, &other_section, &to->slot, &other, err) != 0)
         return -1;
     if (other_section != section)
-        return refuse(err, EX_DATAERR,
-                      "one of the two is in the locked lists and the other is not; "
-                      "an item stays on its side of the lock");
+        return edit_refuse(err, EX_DATAERR,
+                           "one of the two is in the locked lists and the other is not; "
+                           "an item stays on its side of the lock");
     if (same(other.id, item->id))
-        return refuse(err, EX_DATAERR, "an item cannot be moved next to itself");
+        return edit_refuse(err, EX_DATAERR, "an item cannot be moved next to itself");
     if (slot != SIZE_MAX && slot != to->slot)
-        return refuse(err, EX_DATAERR,
-                      "the item to move next to is in slot %zu, not in slot %zu; leave the slot out",
-                      to->slot + 1, slot + 1);
+        return edit_refuse(err, EX_DATAERR,
+                           "the item to move next to is in slot %zu, not in slot %zu; leave the slot out",
+                           to->slot + 1, slot + 1);
     to->index = index_of(state, section, to->slot, &other) + (place == EDIT_AFTER);
     if (to->slot == from && place_before(item->position, item->id, &other))
         to->index--; /* the item itself stands above and does not count */
@@ -267,7 +255,7 @@ static int position_at(trivet_merge_state *state, trivet_merge_section section, 
         if (renumbered == 0 && renumber(state, section, to.slot, err) != 0)
             return -1;
     }
-    return refuse(err, EX_SOFTWARE, "there is no position to move to");
+    return edit_refuse(err, EX_SOFTWARE, "there is no position to move to");
 }
 
 int edit_move(trivet_merge_state *state, const char *id, size_t slot, edit_place place, const char *other,
@@ -292,7 +280,7 @@ int edit_move(trivet_merge_state *state, const char *id, size_t slot, edit_place
             to.index--;
     }
     if (to.slot == from && to.index == own)
-        return refuse(err, 1, "it is there already");
+        return edit_refuse(err, 1, "it is there already");
     if (position_at(state, section, to, to.slot == from ? own : SIZE_MAX, item.id, &item.position, err) != 0)
         return -1;
     item.updated_at = date(now, item.updated_at);
@@ -313,7 +301,7 @@ int edit_pad(trivet_merge_state *state, size_t slot, const char *text, int64_t n
         goto out;
     trivet_merge_entry_at(state, TRIVET_MERGE_SCRATCHPAD, slot, &entry);
     if (same(entry.text, typed)) {
-        refuse(err, 1, "the scratchpad says that already");
+        edit_refuse(err, 1, "the scratchpad says that already");
         goto out;
     }
     entry.text = typed;

@@ -5,8 +5,9 @@
  */
 #include "state/edit.h"
 
+#include "state/refuse.h"
+
 #include <locale.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,19 +17,6 @@
 
 enum { USUAL_SLOTS = 6 }; /* the phone app's number */
 enum { UTF8_MAX = 4 };    /* bytes of a character */
-
-__attribute__((format(printf, 3, 4))) static int refuse(edit_error *err, int status, const char *format,
-                                                        ...) {
-    va_list args;
-
-    if (err->status != 0)
-        return -1;
-    err->status = status;
-    va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
-    va_end(args);
-    return -1;
-}
 
 /* ---- slots -------------------------------------------------------------------------------------------- */
 
@@ -131,13 +119,14 @@ int edit_slot(const trivet_merge_state *state, trivet_merge_section section, con
     if (found == 1)
         return 0;
     if (found < 0)
-        return refuse(err, EX_OSERR, "out of memory");
+        return edit_refuse(err, EX_OSERR, "out of memory");
     if (found > 1)
-        return refuse(err, EX_DATAERR, "%d slots are called \"%.200s\"; name one by its number, 1 to %zu",
-                      found, typed, count);
-    return refuse(err, EX_NOINPUT,
-                  "no slot is called \"%.200s\"; name one by its label, or by its number, 1 to %zu", typed,
-                  count);
+        return edit_refuse(err, EX_DATAERR,
+                           "%d slots are called \"%.200s\"; name one by its number, 1 to %zu", found, typed,
+                           count);
+    return edit_refuse(err, EX_NOINPUT,
+                       "no slot is called \"%.200s\"; name one by its label, or by its number, 1 to %zu",
+                       typed, count);
 }
 
 /* ---- items -------------------------------------------------------------------------------------------- */
@@ -184,9 +173,9 @@ static int match_exact(const trivet_merge_state *state, trivet_merge_section sec
     int code = trivet_merge_quote(typed, strlen(typed), &bytes, &id.len);
 
     if (code == TRIVET_MERGE_ENOMEM)
-        return refuse(err, EX_OSERR, "out of memory");
+        return edit_refuse(err, EX_OSERR, "out of memory");
     if (code != 0)
-        return refuse(err, EX_DATAERR, "the id is not UTF-8");
+        return edit_refuse(err, EX_DATAERR, "the id is not UTF-8");
     id.data = bytes;
     if (trivet_merge_item_find(state, section, id, &item, &slot) && !item.deleted)
         match(m, section, slot, &item);
@@ -203,7 +192,7 @@ static int match_prefix(const trivet_merge_state *state, trivet_merge_section se
         for (size_t i = 0; trivet_merge_item_at(state, section, slot, i, &item) && !item.deleted; i++) {
             bool yes;
             if (starts_with(item.id, typed, len, &yes) != 0)
-                return refuse(err, EX_OSERR, "out of memory");
+                return edit_refuse(err, EX_OSERR, "out of memory");
             if (yes)
                 match(m, section, slot, &item);
         }
@@ -226,7 +215,7 @@ int edit_find(const trivet_merge_state *state, const char *id, trivet_merge_sect
                         edit_error *) = {match_exact, match_prefix};
 
     if (id[0] == '\0')
-        return refuse(err, EX_DATAERR, "an id is at least one character; `trivet list` shows them");
+        return edit_refuse(err, EX_DATAERR, "an id is at least one character; `trivet list` shows them");
     for (size_t way = 0; way < 2 && m.count == 0; way++) {
         for (size_t i = 0; i < 2; i++) {
             const char *rest = without_section(id, ITEM_SECTIONS[i]);
@@ -235,15 +224,15 @@ int edit_find(const trivet_merge_state *state, const char *id, trivet_merge_sect
                 return -1;
         }
         if (m.count > 1 && way == 0)
-            return refuse(err, EX_DATAERR,
-                          "both sections hold the id; write lists/%.150s or lockedLists/%.150s", id, id);
+            return edit_refuse(err, EX_DATAERR,
+                               "both sections hold the id; write lists/%.150s or lockedLists/%.150s", id, id);
     }
     if (m.count > 1)
-        return refuse(err, EX_DATAERR, "%zu items have an id that starts with \"%.200s\"; type more of it",
-                      m.count, id);
+        return edit_refuse(err, EX_DATAERR,
+                           "%zu items have an id that starts with \"%.200s\"; type more of it", m.count, id);
     if (m.count == 0)
-        return refuse(err, EX_NOINPUT,
-                      "no item has an id that starts with \"%.200s\"; `trivet list` shows them", id);
+        return edit_refuse(err, EX_NOINPUT,
+                           "no item has an id that starts with \"%.200s\"; `trivet list` shows them", id);
     *section = m.section;
     *slot = m.slot;
     *item = m.item;

@@ -28,6 +28,16 @@ char *folder_path(const char *folder, const char *name) {
     return path;
 }
 
+/* Makes the entry of a new folder durable. A parent that may not be read cannot be synced, and need not be to be used. */
+static void sync_parent(const char *path) {
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    char *parent = slash == NULL ? strdup(".") : strndup(path, len > 0 ? len : 1);
+    if (parent != NULL)
+        folder_sync(parent, NULL);
+    free(parent);
+}
+
 /* mkdir -p; `path` is a copy that this may cut at its slashes. */
 static int make_parents(char *path, store_error *err) {
     for (char *at = path;;) {
@@ -40,6 +50,8 @@ static int make_parents(char *path, store_error *err) {
         struct stat st;
         if (rc != 0 && (number != EEXIST || stat(path, &st) != 0 || !S_ISDIR(st.st_mode)))
             return store_fail_errno(err, number == EEXIST ? ENOTDIR : number, "make the folder", path);
+        if (rc == 0)
+            sync_parent(path);
         *at = kept;
         if (kept == '\0')
             return 0;

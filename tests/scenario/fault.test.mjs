@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { assert, essence, itemWith, scenario, seeded, sleep, texts } from './harness.mjs';
 
 const SEED = Number(process.env.TRIVET_SEED ?? 20240607); // names a run of what is random here
@@ -424,4 +424,15 @@ scenario('settings that are wrong name what is allowed', async (s) => {
     assert.ok(status >= 64 && status <= 78);
     assert.match(stderr, /bad\.conf.*2/, 'file and line');
     assert.match(stderr, /asc_timeout/);
+});
+
+/* A database that is safe in a folder whose name never reached the disk is lost with it. */
+scenario('the way to a new folder is on the disk', async (s) => {
+    if (spawnSync('strace', ['-o', '/dev/null', 'true']).status !== 0) return; // not here
+    const wrap = ['strace', '-f', '-y', '-o', s.file('trace'), '-e', 'trace=mkdir,fsync'];
+    await s.run(['add', s.text('milk'), '--data', 'new/er/est'], { wrap, env: { ASAN_OPTIONS: 'detect_leaks=0' } });
+    const trace = fs.readFileSync(s.file('trace'), 'utf8');
+    const at = (text) => (assert.ok(trace.includes(text), `${text}\n${trace}`), trace.indexOf(text));
+    for (const [made, parent] of [['new', ''], ['new/er', '/new'], ['new/er/est', '/new/er']])
+        assert.ok(at(`mkdir("${made}"`) < at(`<${fs.realpathSync(s.folder)}${parent}>)`), trace);
 });
