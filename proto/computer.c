@@ -10,7 +10,9 @@
  *     cancel, the phone's sync_cancel, no answer in time, an answer that is refused: back to IDLE.
  *
  * Answers carry no id, so unanswered questions are counted: first those given up, then the one of the sync
- * that runs. An answer belongs to the first of them.
+ * that runs. An answer belongs to the first of them, and the phone's sync_cancel is one: a state may still
+ * follow it, which then answers nothing. Were the question left open, a phone that sends no such state would
+ * have each later answer taken for the one before.
  */
 #include "opening.h"
 #include "session.h"
@@ -257,11 +259,14 @@ static int state_refused(trivet_proto_computer *c, const trivet_proto_error *err
 }
 
 static int phone_cancelled(trivet_proto_computer *c) {
-    if (c->sync == IDLE)
-        return proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_IGNORED, TRIVET_PROTO_SYNC_CANCEL);
+    trivet_proto_event_kind kind =
+        c->sync == IDLE ? TRIVET_PROTO_EVENT_IGNORED : TRIVET_PROTO_EVENT_SYNC_CANCELLED;
     end_sync(c);
-    return proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_SYNC_CANCELLED, TRIVET_PROTO_SYNC_CANCEL);
+    if (c->given_up > 0)
+        c->given_up--;
+    return proto_session_tell_kind(&c->session, kind, TRIVET_PROTO_SYNC_CANCEL);
 }
+
 
 static void file_came(trivet_proto_computer *c) {
     if (c->files_asked > 0 && --c->files_asked == 0)

@@ -5,7 +5,8 @@
  *
  * A phone is a mirror: it asks for a sync, answers each state with its own, and takes what is confirmed. It
  * answers no heartbeat, for the computer answers those and two mirrors would never stop. The computer counts
- * answers, so each state that it sent must get one, in order, even when it has cancelled the sync since.
+ * answers, so each state that it sent must get one, in order, even when it has cancelled the sync since; a
+ * sync_cancel of the phone's is an answer too.
  */
 #include "opening.h"
 #include "session.h"
@@ -229,7 +230,10 @@ int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_
     if (!proto_type_goes(type, TRIVET_PROTO_FROM_PHONE) || type == TRIVET_PROTO_KEY_INIT ||
         type == TRIVET_PROTO_HANDSHAKE || type == TRIVET_PROTO_STATE_SYNC)
         return TRIVET_PROTO_EINPUT;
-    return proto_session_send(&p->session, &message);
+    int r = proto_session_send(&p->session, &message);
+    if (r == TRIVET_PROTO_OK && type == TRIVET_PROTO_SYNC_CANCEL && p->unanswered > 0)
+        p->unanswered--; /* the computer takes it for the answer */
+    return r;
 }
 
 int trivet_proto_phone_close(trivet_proto_phone *p, int close_code, const char *reason) {

@@ -119,7 +119,8 @@ static proto_field entry_of(const proto_field *field) {
     return entry;
 }
 
-/* The good entries of an array, in a new one, which takes its place in `parent`. */
+/* The good entries of an array, in a new one, which takes its place in `parent`. A bad one is left out alone,
+ * but where the array is required. */
 static int check_entries(walk *w, json_t *parent, json_t *array, const proto_field *field) {
     const proto_field entry = entry_of(field);
     json_t *good = w->fill ? json_array() : NULL;
@@ -134,7 +135,8 @@ static int check_entries(walk *w, json_t *parent, json_t *array, const proto_fie
             json_t *kept = is_real ? as_integer(value, &entry) : json_incref(value);
             r = json_array_append_new(good, kept) == 0 ? TRIVET_PROTO_OK : TRIVET_PROTO_ENOMEM;
         }
-        if (r == TRIVET_PROTO_ENOMEM || (r != TRIVET_PROTO_OK && !w->fill)) {
+        if (r == TRIVET_PROTO_ENOMEM ||
+            (r != TRIVET_PROTO_OK && (!w->fill || field->presence == PROTO_REQUIRED))) {
             json_decref(good);
             return r;
         }

@@ -78,7 +78,7 @@ FIELDS file_response_fields[] = {FIELD("jotId", COUNT, REQUIRED),
                                  FIELD("format", STRING, LENIENT),
                                  FIELD("error", STRING, OPTIONAL),
                                  END};
-FIELDS debug_log_fields[] = {FIELD("lines", STRINGS, LENIENT), END};
+FIELDS debug_log_fields[] = {FIELD("lines", STRINGS, REQUIRED), END};
 
 enum { P = TRIVET_PROTO_FROM_PHONE, C = TRIVET_PROTO_FROM_COMPUTER, BOTH = P | C };
 

@@ -137,7 +137,7 @@ static const struct {
      "\"data\":\"\",\"error\":null}",
      "{\"type\":\"file_response\",\"jotId\":1,\"fileId\":\"f\",\"fileType\":\"file\",\"format\":\"\","
      "\"data\":\"\"}"},
-    {P, TRIVET_PROTO_DEBUG_LOG, "{\"type\":\"debug_log\",\"lines\":[\"a\",1,null,\"b\"]}",
+    {P, TRIVET_PROTO_DEBUG_LOG, "{\"type\":\"debug_log\",\"lines\":[\"a\",\"b\"]}",
      "{\"type\":\"debug_log\",\"lines\":[\"a\",\"b\"]}"},
     /* unknown types are no error */
     {P, TRIVET_PROTO_UNKNOWN, "{\"type\":\"sync_ack\",\"since\":1}", NULL},
@@ -255,6 +255,11 @@ static const struct {
      "\"data\":\"AAAA\"}",
      "data", "stands there twice"},
     {P, TRIVET_PROTO_DEBUG_LOG, "{\"type\":\"debug_log\",\"lines\":\"x\"}", "lines", "expected an array"},
+    {P, TRIVET_PROTO_DEBUG_LOG, "{\"type\":\"debug_log\",\"lines\":[\"a\",1,\"b\"]}", "lines[1]",
+     "expected a string"},
+    {P, TRIVET_PROTO_DEBUG_LOG, "{\"type\":\"debug_log\",\"lines\":[null]}", "lines[0]", "expected a string"},
+    {P, TRIVET_PROTO_DEBUG_LOG, "{\"type\":\"debug_log\",\"lines\":null}", "lines", "may not be null"},
+    {P, TRIVET_PROTO_DEBUG_LOG, "{\"type\":\"debug_log\"}", "lines", "is missing"},
 };
 
 static void bad_messages(void **state) {

@@ -240,6 +240,82 @@ static void answer_to_a_given_up_sync_is_dropped(void **state) {
     pair_release(&pair);
 }
 
+/* A phone that gives up in place of an answer is in step afterwards. */
+static void the_phones_cancel_is_an_answer(void **state) {
+    test_pair pair;
+    (void)state;
+    pair_open(&pair);
+    for (int i = 0; i < 3; i++) {
+        start(&pair);
+        pump(&pair);
+        p_expect(&pair, TRIVET_PROTO_EVENT_STATE_WANTED);
+        assert_int_equal(trivet_proto_phone_send(pair.p, TRIVET_PROTO_SYNC_CANCEL, NULL), 0);
+        assert_int_equal(trivet_proto_phone_answer(pair.p, "{}", 2, 0), TRIVET_PROTO_ESTATE);
+        pump(&pair);
+        c_expect(&pair, TRIVET_PROTO_EVENT_SYNC_CANCELLED);
+        no_events(&pair);
+    }
+    start(&pair);
+    pump(&pair);
+    answer(&pair, "{}", 5);
+    expect_state(&pair, "{}", 5);
+    /* In its own time, while the computer thinks: there is no question that it could answer. */
+    assert_int_equal(trivet_proto_phone_send(pair.p, TRIVET_PROTO_SYNC_CANCEL, NULL), 0);
+    pump(&pair);
+    c_expect(&pair, TRIVET_PROTO_EVENT_SYNC_CANCELLED);
+    start(&pair);
+    pump(&pair);
+    answer(&pair, "{}", 6);
+    expect_state(&pair, "{}", 6);
+    pair_release(&pair);
+}
+
+/* Two questions wait, and the phone gives both up: the first cancel ends the sync that runs, the second
+ * settles what is left. A cancel too many is ignored. */
+static void the_phones_cancel_answers_the_oldest_question(void **state) {
+    test_pair pair;
+    (void)state;
+    pair_open(&pair);
+    start(&pair);
+    assert_int_equal(trivet_proto_computer_cancel(pair.c), 0);
+    start(&pair);
+    while (pump_to_phone(&pair))
+        ;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(trivet_proto_phone_send(pair.p, TRIVET_PROTO_SYNC_CANCEL, NULL), 0);
+    pump(&pair);
+    c_expect(&pair, TRIVET_PROTO_EVENT_SYNC_CANCELLED);
+    c_expect(&pair, TRIVET_PROTO_EVENT_IGNORED);
+    c_expect(&pair, TRIVET_PROTO_EVENT_IGNORED);
+    p_expect(&pair, TRIVET_PROTO_EVENT_STATE_WANTED);
+    p_expect(&pair, TRIVET_PROTO_EVENT_SYNC_CANCELLED);
+    p_expect(&pair, TRIVET_PROTO_EVENT_STATE_WANTED);
+    no_events(&pair);
+    start(&pair);
+    pump(&pair);
+    answer(&pair, "{}", 3);
+    expect_state(&pair, "{}", 3);
+    pair_release(&pair);
+}
+
+/* A state that follows a cancel all the same answers nothing. */
+static void a_state_after_the_phones_cancel_is_dropped(void **state) {
+    test_pair pair;
+    (void)state;
+    pair_open(&pair);
+    start(&pair);
+    assert_int_equal(trivet_proto_phone_send(pair.p, TRIVET_PROTO_SYNC_CANCEL, NULL), 0);
+    pump(&pair);
+    c_expect(&pair, TRIVET_PROTO_EVENT_SYNC_CANCELLED);
+    answer(&pair, "{}", 1);
+    c_expect(&pair, TRIVET_PROTO_EVENT_IGNORED);
+    start(&pair);
+    pump(&pair);
+    answer(&pair, "{}", 2);
+    expect_state(&pair, "{}", 2);
+    pair_release(&pair);
+}
+
 static void no_answer_in_time(void **state) {
     test_pair pair;
     (void)state;
@@ -312,6 +388,9 @@ int main(void) {
         cmocka_unit_test(sync_request_during_a_sync_is_dropped),
         cmocka_unit_test(heartbeats_end),
         cmocka_unit_test(answer_to_a_given_up_sync_is_dropped),
+        cmocka_unit_test(the_phones_cancel_is_an_answer),
+        cmocka_unit_test(the_phones_cancel_answers_the_oldest_question),
+        cmocka_unit_test(a_state_after_the_phones_cancel_is_dropped),
         cmocka_unit_test(no_answer_in_time),
         cmocka_unit_test(files_hold_up_the_answer_timeout),
     };
