@@ -267,7 +267,6 @@ static int phone_cancelled(trivet_proto_computer *c) {
     return proto_session_tell_kind(&c->session, kind, TRIVET_PROTO_SYNC_CANCEL);
 }
 
-
 static void file_came(trivet_proto_computer *c) {
     if (c->files_asked > 0 && --c->files_asked == 0)
         c->answer_deadline = c->now + c->options.answer_timeout;
@@ -468,7 +467,7 @@ int trivet_proto_computer_confirm(trivet_proto_computer *c, trivet_proto_mode mo
 }
 
 int trivet_proto_computer_cancel(trivet_proto_computer *c) {
-    if (!is_ready(c) || c->sync == IDLE)
+    if (!is_ready(c))
         return TRIVET_PROTO_ESTATE;
     end_sync(c);
     return proto_session_send_type(&c->session, TRIVET_PROTO_SYNC_CANCEL);

@@ -218,8 +218,9 @@ int trivet_proto_computer_refuse(trivet_proto_computer *c, int close_code, const
 
 /*
  * One sync (protocol §4): start -> EVENT_STATE (P1) -> confirm or propose -> EVENT_STATE (P2) -> confirm or
- * propose ... Each sends what its name says; `cancel` may come at any time in between. Documents are borrowed
- * for the call. The answer timeout runs from start or propose until the answer. ESTATE where out of turn.
+ * propose ... Each sends what its name says; `cancel` may come at any time in between, and in place of start
+ * where the phone wants a sync that cannot be. Documents are borrowed for the call. The
+ * answer timeout runs from start or propose until the answer. ESTATE where out of turn.
  */
 int trivet_proto_computer_start(trivet_proto_computer *c, const char *state, size_t len, int64_t since,
                                 int64_t now);

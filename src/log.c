@@ -78,8 +78,13 @@ static size_t utf8_length(const unsigned char *s) {
     return 0;
 }
 
-/* C0, DEL, and C1 (which a terminal obeys too, coded as C2 80 to C2 9F). */
+/* C0, DEL, and C1 (which a terminal obeys too, coded as C2 80 to C2 9F); U+200E, U+200F, U+2028 to U+202E and
+ * U+2066 to U+2069, which end a line or turn it round. */
 static bool is_control(const unsigned char *s) {
+    if (s[0] == 0xE2 && s[1] == 0x80)
+        return s[2] == 0x8E || s[2] == 0x8F || (s[2] >= 0xA8 && s[2] <= 0xAE);
+    if (s[0] == 0xE2 && s[1] == 0x81)
+        return s[2] >= 0xA6 && s[2] <= 0xA9;
     return s[0] < 0x20 || s[0] == 0x7F || (s[0] == 0xC2 && s[1] < 0xA0);
 }
 

@@ -461,6 +461,33 @@ static void test_close_with_an_open_call(void **state) {
     closed = false;
 }
 
+/* The server stops, and a peer does not read its answer: after a moment it is not waited for. Called again, not
+ * at all. */
+static void test_close_with_an_unread_answer(void **state) {
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        int fd = raw_connect();
+
+        requests = 0;
+        raw_write(fd, "{\"size\":10000000}\n", 18);
+        UNTIL(requests);
+        for (int i = 0; i < 5; i++)
+            turn();
+        control_server_close(control);
+        if (again)
+            control_server_close(control);
+        for (int i = 0; i < 5; i++)
+            turn();
+        assert_int_equal(closed, again);
+        while (!closed)
+            uv_run(&loop, UV_RUN_ONCE);
+        close(fd);
+        control_server_free(control);
+        assert_int_equal(control_server_new(&loop, path, &events, NULL, &control), 0);
+        closed = false;
+    }
+}
+
 /* The client's end sees a server that breaks off as an error, wherever that happens. */
 static void test_server_breaks_off(void **state) {
     static const char response[] = "{\"ok\":true,\"raw\":3}\nabc"; /* and a NUL too many */
@@ -501,13 +528,21 @@ static void test_server_breaks_off(void **state) {
 int main(void) {
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH_SERVER(test_round_trip),        WITH_SERVER(test_raw_both_ways),
-        WITH_SERVER(test_large_answer),      WITH_SERVER(test_answer_later),
-        WITH_SERVER(test_nobody_there),      WITH_SERVER(test_mode_and_stale),
-        WITH_SERVER(test_folder_missing),    WITH_SERVER(test_long_path),
-        WITH_SERVER(test_several_at_once),   WITH_SERVER(test_one_byte_at_a_time),
-        WITH_SERVER(test_refused_lines),     WITH_SERVER(test_line_too_long),
-        WITH_SERVER(test_peer_gone),         WITH_SERVER(test_close_with_an_open_call),
+        WITH_SERVER(test_round_trip),
+        WITH_SERVER(test_raw_both_ways),
+        WITH_SERVER(test_large_answer),
+        WITH_SERVER(test_answer_later),
+        WITH_SERVER(test_nobody_there),
+        WITH_SERVER(test_mode_and_stale),
+        WITH_SERVER(test_folder_missing),
+        WITH_SERVER(test_long_path),
+        WITH_SERVER(test_several_at_once),
+        WITH_SERVER(test_one_byte_at_a_time),
+        WITH_SERVER(test_refused_lines),
+        WITH_SERVER(test_line_too_long),
+        WITH_SERVER(test_peer_gone),
+        WITH_SERVER(test_close_with_an_open_call),
+        WITH_SERVER(test_close_with_an_unread_answer),
         WITH_SERVER(test_server_breaks_off),
     };
 

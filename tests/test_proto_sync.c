@@ -125,6 +125,7 @@ static void calls_out_of_turn(void **state) {
     (void)state;
     pair_init_with(&pair, &options);
     assert_int_equal(trivet_proto_computer_start(pair.c, "{}", 2, 0, 0), TRIVET_PROTO_ESTATE);
+    assert_int_equal(trivet_proto_computer_cancel(pair.c), TRIVET_PROTO_ESTATE);
     assert_int_equal(trivet_proto_computer_accept(pair.c, 0), TRIVET_PROTO_ESTATE);
     assert_int_equal(trivet_proto_computer_refuse(pair.c, 4001, "no"), TRIVET_PROTO_ESTATE);
     assert_int_equal(trivet_proto_phone_request_sync(pair.p), TRIVET_PROTO_ESTATE);
@@ -137,7 +138,6 @@ static void calls_out_of_turn(void **state) {
     assert_int_equal(trivet_proto_computer_propose(pair.c, "{}", 2, 0, 0), TRIVET_PROTO_ESTATE);
     assert_int_equal(trivet_proto_computer_confirm(pair.c, TRIVET_PROTO_PHONE_WINS, NULL, 0, 0),
                      TRIVET_PROTO_ESTATE);
-    assert_int_equal(trivet_proto_computer_cancel(pair.c), TRIVET_PROTO_ESTATE);
     assert_int_equal(trivet_proto_phone_answer(pair.p, "{}", 2, 0), TRIVET_PROTO_ESTATE);
     start(&pair);
     assert_int_equal(trivet_proto_computer_start(pair.c, "{}", 2, 0, 0), TRIVET_PROTO_ESTATE);
@@ -192,6 +192,24 @@ static void sync_request_during_a_sync_is_dropped(void **state) {
     assert_int_equal(trivet_proto_phone_request_sync(pair.p), 0);
     pump(&pair);
     c_expect(&pair, TRIVET_PROTO_EVENT_SYNC_REQUEST);
+    pair_release(&pair);
+}
+
+/* It hears of it where the sync cannot even begin, and nothing is out of step then. */
+static void a_sync_that_cannot_start_is_cancelled(void **state) {
+    test_pair pair;
+    (void)state;
+    pair_open(&pair);
+    assert_int_equal(trivet_proto_phone_request_sync(pair.p), 0);
+    pump(&pair);
+    c_expect(&pair, TRIVET_PROTO_EVENT_SYNC_REQUEST);
+    assert_int_equal(trivet_proto_computer_cancel(pair.c), 0);
+    pump(&pair);
+    p_expect(&pair, TRIVET_PROTO_EVENT_SYNC_CANCELLED);
+    start(&pair);
+    pump(&pair);
+    answer(&pair, "{}", 1);
+    expect_state(&pair, "{}", 1);
     pair_release(&pair);
 }
 
@@ -386,6 +404,7 @@ int main(void) {
         cmocka_unit_test(calls_out_of_turn),
         cmocka_unit_test(own_bad_messages_are_not_sent),
         cmocka_unit_test(sync_request_during_a_sync_is_dropped),
+        cmocka_unit_test(a_sync_that_cannot_start_is_cancelled),
         cmocka_unit_test(heartbeats_end),
         cmocka_unit_test(answer_to_a_given_up_sync_is_dropped),
         cmocka_unit_test(the_phones_cancel_is_an_answer),

@@ -23,7 +23,11 @@
 
 #include "control_socket.h"
 
-enum { BACKLOG = 16, READ_SIZE = 65536 };
+enum {
+    BACKLOG = 16,
+    READ_SIZE = 65536,
+    STOP_CHECK_MS = 500 /* once stopping, an answer of which nothing was read for so long is given up */
+};
 
 typedef struct connection connection;
 
@@ -35,7 +39,8 @@ struct control_server {
     dev_t device; /* the socket's file, so that another's is never removed */
     ino_t inode;
     connection *first;
-    bool closing, pipe_closed;
+    uv_timer_t timer; /* while closing */
+    bool closing, pipe_closed, timer_closing;
 };
 
 enum state { READING, CALLED, WRITING, CLOSED };
@@ -55,6 +60,7 @@ struct connection {
     json_t *request; /* whose raw bytes are being read; else NULL */
     bytes raw;
     size_t raw_len; /* how many there will be */
+    size_t unsent;  /* bytes of the answer, when the server that stops last looked; 0: it has not */
     enum state state;
     bool has_raw, last;
 };
@@ -100,9 +106,19 @@ static void drop_front(bytes *from, size_t len) {
 
 /* ---- the end ---- */
 
-static void check_finished(control_server *server) {
-    if (server->pipe_closed && !server->first && server->events->on_closed)
+static void on_timer_closed(uv_handle_t *handle) {
+    control_server *server = handle->data;
+
+    if (server->events->on_closed)
         server->events->on_closed(server->owner);
+}
+
+/* The timer is the last handle. */
+static void check_finished(control_server *server) {
+    if (!server->pipe_closed || server->first || server->timer_closing)
+        return;
+    server->timer_closing = true;
+    uv_close((uv_handle_t *)&server->timer, on_timer_closed);
 }
 
 static void on_connection_closed(uv_handle_t *handle) {
@@ -379,12 +395,36 @@ static void on_pipe_closed(uv_handle_t *handle) {
     check_finished(server);
 }
 
+/* A peer that does not read its answer must not hold up the end. */
+static void on_stop_check(uv_timer_t *timer) {
+    control_server *server = timer->data;
+
+    for (connection *c = server->first; c; c = c->next) {
+        size_t unsent = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe);
+
+        if (c->state == WRITING && unsent == c->unsent)
+            end(c);
+        c->unsent = c->state == WRITING ? unsent : 0;
+    }
+}
+
+static void end_answers(control_server *server) {
+    for (connection *c = server->first; c; c = c->next)
+        if (c->state == WRITING)
+            end(c);
+}
+
 void control_server_close(control_server *server) {
     struct stat file;
 
-    if (server->closing)
+    if (server->closing) {
+        end_answers(server);
         return;
+    }
     server->closing = true;
+    uv_timer_init(server->pipe.loop, &server->timer);
+    server->timer.data = server;
+    uv_timer_start(&server->timer, on_stop_check, STOP_CHECK_MS, STOP_CHECK_MS);
     if (lstat(server->path, &file) == 0 && file.st_dev == server->device && file.st_ino == server->inode)
         unlink(server->path);
     uv_close((uv_handle_t *)&server->pipe, on_pipe_closed);

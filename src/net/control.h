@@ -37,7 +37,7 @@ int control_server_new(uv_loop_t *loop, const char *path, const control_events *
 void control_answer(control_call *call, json_t *response, char *raw, size_t raw_len);
 
 /* Stops accepting, lets answers under way go out, removes the socket; on_closed follows when all calls are
- * answered and gone. */
+ * answered and gone. An answer that nobody reads is given up after a second; called again, at once. */
 void control_server_close(control_server *server);
 void control_server_free(control_server *server);
 

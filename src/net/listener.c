@@ -313,11 +313,23 @@ static void on_server_closed(uv_handle_t *handle) {
     check_finished(l);
 }
 
+/* A peer leaves its list when its handle is closed, later. */
+static void end_all(listener *l) {
+    for (peer *p = l->rest.first; p; p = p->next)
+        peer_end(p);
+    for (peer *p = l->waiting.first; p; p = p->next)
+        peer_end(p);
+    for (peer *p = l->lingering.first; p; p = p->next)
+        peer_end(p);
+}
+
 void listener_close(listener *l) {
     peer *next;
 
-    if (l->closing)
+    if (l->closing) {
+        end_all(l);
         return;
+    }
     l->closing = true;
     uv_close((uv_handle_t *)&l->server, on_server_closed);
     for (peer *p = l->rest.first; p; p = next) {

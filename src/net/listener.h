@@ -70,7 +70,7 @@ size_t listener_connections(const listener *l); /* open ones, plain HTTP include
 
 /*
  * Stops accepting and ends every connection (WebSockets with 1001 and `reason`); on_closed follows when all
- * are gone, within the close time-out. listener_free after that.
+ * are gone, within the close time-out. Called again it waits for no peer any more. listener_free after that.
  */
 void listener_close(listener *l);
 void listener_free(listener *l);

@@ -372,6 +372,10 @@ static void send_close(websocket *ws, int code, const char *reason) {
     send_control(ws, FRAME_CLOSE, payload, code == CLOSE_NO_STATUS ? 0 : len + 2);
 }
 
+bool websocket_is_open(const websocket *ws) {
+    return ws->state == OPEN;
+}
+
 void websocket_close(websocket *ws, int code, const char *reason) {
     if (ws->state != OPEN)
         return;

@@ -45,6 +45,9 @@ void websocket_set_message_limit(websocket *ws, size_t bytes);
  * closing. */
 int websocket_send_steal(websocket *ws, bool binary, uint8_t *data, size_t len);
 
+/* Whether neither end has begun to close it. */
+bool websocket_is_open(const websocket *ws);
+
 /*
  * Starts the closing handshake after what is queued; nothing is received any more. Repeating it does
  * nothing.

@@ -7,6 +7,7 @@
 #include "serve/connection.h"
 
 #include "log.h"
+#include "serve/peer_log.h"
 #include "serve/sync.h"
 #include "store/device.h"
 
@@ -35,6 +36,11 @@ int64_t wall_clock(void) {
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+/* A log line about this connection, by the name that it has by now. */
+#define SAY(c, level, ...)                                                                                   \
+    peer_log((c)->host, level, connection_device(c),                                                         \
+             (c)->accepted ? (c)->label : websocket_address((c)->ws), __VA_ARGS__)
 
 static int64_t loop_time(const connection *c) {
     return (int64_t)uv_now(c->host->loop);
@@ -136,26 +142,32 @@ static void welcome(connection *c, const struct check *k) {
     throttle_succeeded(&c->host->throttle, k->address);
     listener_authenticated(c->host->listener, c->ws);
     if (k->new_phone)
-        log_warning("%s: another phone uses this pairing's code; pair each phone with a code of its own",
-                    c->label);
-    log_info("%s: connected from %s", c->label, k->address);
+        SAY(c, LOG_WARNING, "another phone uses this pairing's code; pair each phone with a code of its own");
+    SAY(c, LOG_INFO, "connected from %s", k->address);
     trivet_proto_computer_accept(c->machine, loop_time(c));
     if (c->host->on_devices_changed)
         c->host->on_devices_changed(c->host->owner);
+}
+
+/* Counted and logged also where the peer did not wait for its answer. */
+static void turn_away(connection *c, const struct check *k) {
+    uint64_t now = uv_now(c->host->loop), delay = throttle_failed(&c->host->throttle, k->address, now);
+
+    peer_log(c->host, LOG_WARNING, NULL, k->address, "wrong pairing secret, answered in %u s",
+             (unsigned)(delay / 1000));
+    c->refuse_at = now + delay;
 }
 
 static void done_check(worker_job *job) {
     struct check *k = (struct check *)job;
     connection *c = k->connection;
 
-    if (!c->ws) {
-        /* it has gone meanwhile */
+    if (k->rc == STORE_NONE) {
+        turn_away(c, k);
+    } else if (!c->ws || !websocket_is_open(c->ws)) {
+        /* It has gone meanwhile, or was put out: nothing else may make room for it. */
     } else if (k->rc == 0) {
         welcome(c, k);
-    } else if (k->rc == STORE_NONE) {
-        uint64_t delay = throttle_failed(&c->host->throttle, k->address, uv_now(c->host->loop));
-        log_warning("%s: wrong pairing secret, answered in %u s", k->address, (unsigned)(delay / 1000));
-        c->refuse_at = uv_now(c->host->loop) + delay;
     } else {
         log_error("a phone cannot be let in: %s", k->err.message);
         connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "The server's store does not answer");
@@ -186,9 +198,8 @@ static void check_secret(connection *c, const trivet_proto_event *event) {
 /* ---- events of the machine ---- */
 
 static void on_refused(const connection *c, const trivet_proto_event *event) {
-    log_warning("%s: refused %s: %s%s%s", c->accepted ? c->label : websocket_address(c->ws),
-                trivet_proto_type_name(event->type), event->error.path, event->error.path[0] ? ": " : "",
-                event->error.reason);
+    SAY(c, LOG_WARNING, "refused %s: %s%s%s", trivet_proto_type_name(event->type), event->error.path,
+        event->error.path[0] ? ": " : "", event->error.reason);
 }
 
 static void act(connection *c, trivet_proto_event *event) {
@@ -220,8 +231,7 @@ static void act(connection *c, trivet_proto_event *event) {
         break;
     case TRIVET_PROTO_EVENT_CLOSED:
         if (event->close_code != TRIVET_PROTO_CLOSE_DONE)
-            log_info("%s: closing with %d: %s", c->accepted ? c->label : websocket_address(c->ws),
-                     event->close_code, event->error.reason);
+            SAY(c, LOG_INFO, "closing with %d: %s", event->close_code, event->error.reason);
         break;
     default:
         /* Jots and the phone's own log are accepted and set aside; what is unknown is ignored (protocol §3,
@@ -288,7 +298,7 @@ static void on_closed(void *owner, int code) {
     connection *c = owner;
 
     if (c->accepted)
-        log_info("%s: disconnected (%d)", c->label, code);
+        SAY(c, LOG_INFO, "disconnected (%d)", code);
     c->ws = NULL;
     if (c->link) {
         *c->link = c->next;

@@ -21,8 +21,10 @@ typedef struct {
  * pointers borrowed. */
 int control_plane_new(const control_plane_options *options, control_plane **out);
 
-/* Stops accepting; its handles close when all calls are answered. control_plane_free after the loop has
- * ended. */
+/*
+ * Stops accepting; its handles close when all calls are answered. Called again it does not wait for those who
+ * read their answer. control_plane_free after the loop has ended.
+ */
 void control_plane_close(control_plane *p);
 void control_plane_free(control_plane *p); /* NULL is fine */
 

@@ -6,6 +6,7 @@
 #define TRIVET_SERVE_HOST_H
 
 #include "net/listener.h"
+#include "serve/chatter.h"
 #include "serve/config.h"
 #include "serve/throttle.h"
 #include "serve/worker.h"
@@ -20,6 +21,7 @@ typedef struct {
     const config *config;
     listener *listener;
     throttle throttle;
+    chatter chatter;
     struct connection *connections;          /* all that are open, newest first */
     void (*on_devices_changed)(void *owner); /* a phone paired: counts may differ */
     void *owner;

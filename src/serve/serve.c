@@ -9,6 +9,7 @@
 #include "serve/control_plane.h"
 #include "serve/notify.h"
 #include "serve/pairing_code.h"
+#include "serve/peer_log.h"
 #include "serve/reachable.h"
 #include "serve/requests.h"
 #include "store/device.h"
@@ -34,7 +35,7 @@ struct server {
     char name[257];
     int64_t started; /* ms since 1970 */
     size_t devices;  /* paired and in use, for /health */
-    bool stopping;
+    bool stopping, hurried, listener_closed;
 };
 
 /* ---- plain HTTP (protocol §1) ---- */
@@ -71,8 +72,8 @@ static void on_websocket(void *owner, websocket *ws) {
 }
 
 static void on_refused(void *owner, const char *address, const char *reason) {
-    (void)owner;
-    log_info("%s: refused: %s", address, reason);
+    struct server *s = owner;
+    peer_log(&s->host, LOG_INFO, NULL, address, "refused: %s", reason);
 }
 
 /* ---- how many devices there are, counted on the worker ---- */
@@ -118,10 +119,18 @@ static void on_devices_changed(void *owner) {
 
 /* ---- stopping: each part says when it is closed; the loop ends when nothing is left ---- */
 
+static void close_control(struct server *s) {
+    if (!s->control)
+        return;
+    control_plane_close(s->control);
+    if (s->hurried)
+        control_plane_close(s->control);
+}
+
 static void on_listener_closed(void *owner) {
     struct server *s = owner;
-    if (s->control)
-        control_plane_close(s->control);
+    s->listener_closed = true;
+    close_control(s);
 }
 
 static void stop(struct server *s) {
@@ -129,14 +138,27 @@ static void stop(struct server *s) {
         return;
     s->stopping = true;
     notify("STOPPING=1");
-    for (int i = 0; i < 2; i++)
-        uv_close((uv_handle_t *)&s->signals[i], NULL);
     listener_close(s->host.listener);
 }
 
+/* Asked twice, nobody waits for peers any more; what the worker has begun is still finished. */
+static void hurry(struct server *s) {
+    if (s->hurried)
+        return;
+    s->hurried = true;
+    listener_close(s->host.listener);
+    if (s->listener_closed)
+        close_control(s);
+}
+
 static void on_signal(uv_signal_t *handle, int number) {
-    log_info("stopping (%s)", number == SIGTERM ? "SIGTERM" : "SIGINT");
-    stop(handle->data);
+    struct server *s = handle->data;
+
+    log_info("stopping%s (%s)", s->stopping ? " at once" : "", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (s->stopping)
+        hurry(s);
+    else
+        stop(s);
 }
 
 static int watch_signals(struct server *s) {
@@ -147,6 +169,7 @@ static int watch_signals(struct server *s) {
     for (int i = 0; i < 2; i++) {
         uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;
+        uv_unref((uv_handle_t *)&s->signals[i]); /* to the end, and without holding it up */
         if (uv_signal_start(&s->signals[i], on_signal, numbers[i]) != 0)
             return EX_OSERR;
     }
@@ -308,8 +331,9 @@ int serve_run(const char *folder, const config *c) {
         greet(s);
     else if (s->host.listener)
         stop(s);
-    else if (s->signals[0].data)
-        for (int i = 0; i < 2; i++)
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    for (int i = 0; i < 2; i++)
+        if (s->signals[i].data)
             uv_close((uv_handle_t *)&s->signals[i], NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
 

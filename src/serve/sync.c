@@ -5,14 +5,20 @@
  */
 #include "serve/sync.h"
 
-#include "log.h"
+#include "serve/peer_log.h"
 #include "serve/reconcile.h"
 #include "store/question.h"
 
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What a phone can cause as often as it likes. */
+#define SAY(s, level, ...)                                                                                   \
+    peer_log(connection_host((s)->connection), level, (s)->device, connection_label((s)->connection),        \
+             __VA_ARGS__)
 
 enum task { LOAD, ANSWER, DECIDE, WITHDRAW };
 enum step { LOADING, WAITING, MERGING, ASKING, ENDED };
@@ -30,7 +36,8 @@ struct sync_run {
     char device[65]; /* the worker may not look into the connection */
     reconcile *reconcile;
     enum step step;
-    bool busy; /* a job runs */
+    bool busy;              /* a job runs */
+    _Atomic bool abandoned; /* told to a job that waits: what it would do is not wanted any more */
     struct waiter *waiters;
 
     /* for the job: what to do, and what came of it */
@@ -72,6 +79,8 @@ static void run(worker_job *job) {
     int64_t now = wall_clock();
 
     drop_question(s);
+    if (s->abandoned) /* also for one whose phone was revoked while the job waited */
+        return;
     switch (s->task) {
     case LOAD:
         reconcile_own_state(s->reconcile, &s->document, &s->len, &s->err);
@@ -118,6 +127,7 @@ static void end(sync_run *s, const char *outcome, const trivet_merge_counts *cou
     if (s->step == ENDED)
         return;
     s->step = ENDED;
+    s->abandoned = true;
     connection_sync_ended(s->connection);
     while (s->waiters) {
         struct waiter *w = s->waiters;
@@ -165,11 +175,11 @@ sync_run *sync_start(connection *c) {
     return s;
 }
 
-static void log_counts(const char *label, const trivet_merge_counts *n, bool changed) {
-    log_info(
-        "%s: synced: %zu from the phone, %zu from the computer, %zu edited, %zu by most recent, %zu deleted, "
+static void log_counts(const sync_run *s, const trivet_merge_counts *n, bool changed) {
+    SAY(s, LOG_INFO,
+        "synced: %zu from the phone, %zu from the computer, %zu edited, %zu by most recent, %zu deleted, "
         "%zu removed, %zu restored, %zu moved%s",
-        label, n->added_from_phone, n->added_from_computer, n->edited_field, n->edited_lww, n->tombstoned,
+        n->added_from_phone, n->added_from_computer, n->edited_field, n->edited_lww, n->tombstoned,
         n->removed, n->restored, n->moved, changed ? "" : "; nothing new here");
 }
 
@@ -180,7 +190,7 @@ static void confirmed(sync_run *s, bool with_snapshot) {
     const char *document = reconcile_document(s->reconcile, &len);
 
     reconcile_counts(s->reconcile, &counts);
-    log_counts(connection_label(s->connection), &counts, reconcile_changed(s->reconcile));
+    log_counts(s, &counts, reconcile_changed(s->reconcile));
     if (with_snapshot)
         trivet_proto_computer_confirm(machine, TRIVET_PROTO_DESKTOP_WINS, document, len, wall_clock());
     else
@@ -194,8 +204,14 @@ static void ask(sync_run *s) {
     s->step = ASKING;
     s->deadline = uv_now(connection_host(s->connection)->loop) + (uint64_t)s->ask_timeout;
     reconcile_question(s->reconcile, &kind);
-    log_info("%s: question %lld (%s) waits for an answer: trivet pending", connection_label(s->connection),
-             (long long)s->question, kind);
+    SAY(s, LOG_INFO, "question %lld (%s) waits for an answer: trivet pending", (long long)s->question, kind);
+}
+
+/* A state that the machine did not take. */
+static void not_sent(sync_run *s, int rc) {
+    if (rc == TRIVET_PROTO_EINPUT)
+        SAY(s, LOG_ERROR, "sync given up: the state is larger than a message may be: see max_message");
+    cancel(s, "failed");
 }
 
 static void propose(sync_run *s) {
@@ -204,13 +220,13 @@ static void propose(sync_run *s) {
     connection *c = s->connection;
 
     s->step = WAITING;
-    if (trivet_proto_computer_propose(connection_machine(c), document, len, connection_last_sync(c),
-                                      (int64_t)uv_now(connection_host(c)->loop)) != 0)
-        cancel(s, "failed");
+    int rc = trivet_proto_computer_propose(connection_machine(c), document, len, connection_last_sync(c),
+                                           (int64_t)uv_now(connection_host(c)->loop));
+    if (rc != 0)
+        not_sent(s, rc);
 }
 
 static void act(sync_run *s) {
-    const char *label = connection_label(s->connection);
     const trivet_merge_error *refusal = reconcile_refusal(s->reconcile);
 
     switch (s->outcome) {
@@ -227,16 +243,16 @@ static void act(sync_run *s) {
         ask(s);
         return;
     case RECONCILE_REFUSED:
-        log_warning("%s: refused state_sync: %s: %s%s%s", label, trivet_merge_side_name(refusal->side),
-                    refusal->path, refusal->path[0] ? ": " : "", refusal->reason);
+        SAY(s, LOG_WARNING, "refused state_sync: %s: %s%s%s", trivet_merge_side_name(refusal->side),
+            refusal->path, refusal->path[0] ? ": " : "", refusal->reason);
         cancel(s, "refused");
         return;
     case RECONCILE_RESTLESS:
-        log_warning("%s: sync given up: one side kept changing", label);
+        SAY(s, LOG_WARNING, "sync given up: one side kept changing");
         cancel(s, "restless");
         return;
     case RECONCILE_FAILED:
-        log_error("%s: sync given up: %s", label, s->err.message);
+        SAY(s, LOG_ERROR, "sync given up: %s", s->err.message);
         cancel(s, "failed");
         return;
     }
@@ -256,7 +272,7 @@ static void send_own_state(sync_run *s) {
     free(s->document);
     s->document = NULL;
     if (rc != 0)
-        cancel(s, "failed");
+        not_sent(s, rc);
 }
 
 static void done(worker_job *job) {
@@ -294,7 +310,7 @@ void sync_answer(sync_run *s, char *state, size_t len, int64_t since) {
 
 void sync_abandon(sync_run *s, const char *outcome) {
     if (s->step != ENDED)
-        log_info("%s: sync ended: %s", connection_label(s->connection), outcome);
+        SAY(s, LOG_INFO, "sync ended: %s", outcome);
     end(s, outcome, NULL);
 }
 
@@ -305,8 +321,8 @@ uint64_t sync_deadline(const sync_run *s) {
 void sync_tick(sync_run *s) {
     if (s->step != ASKING)
         return;
-    log_info("%s: nobody answered question %lld: sync cancelled, nothing changed",
-             connection_label(s->connection), (long long)s->question);
+    SAY(s, LOG_INFO, "nobody answered question %lld: sync cancelled, nothing changed",
+        (long long)s->question);
     cancel(s, "unanswered");
 }
 
@@ -345,7 +361,6 @@ int sync_choose(sync_run *s, trivet_merge_large choice) {
 }
 
 void sync_cancel(sync_run *s) {
-    log_info("%s: question %lld: sync cancelled, nothing changed", connection_label(s->connection),
-             (long long)s->question);
+    SAY(s, LOG_INFO, "question %lld: sync cancelled, nothing changed", (long long)s->question);
     cancel(s, "cancelled");
 }

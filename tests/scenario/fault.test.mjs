@@ -34,6 +34,41 @@ function works([command, ...args]) {
 
 /* ---- signals ---- */
 
+/* A request on the control socket, by hand; resolves when the answer begins, of which no more is read then. */
+function startToRead(s, request) {
+    const socket = net.connect(path.join(s.data, 'control.sock')).on('error', () => {});
+    s.later(() => socket.destroy());
+    socket.write(`${JSON.stringify(request)}\n`);
+    return new Promise((resolve) => socket.once('data', () => resolve(socket.pause())));
+}
+
+scenario('SIGTERM does not wait for a command that does not read its answer', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    for (let i = 0; i < 20; i++) phone.add('lists', 0, 'x'.repeat(300000));
+    phone.texts = [];
+    await s.confirmed(phone);
+    await startToRead(s, { do: 'state' });
+    assert.equal((await s.server.stop('SIGTERM', 8000)).status, 0);
+});
+
+scenario('a second signal: at once, and as clean', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    phone.add('lists', 0, s.text('milk'));
+    await s.confirmed(phone, { stay: true });
+    const before = (await s.cli(['export'])).stdout;
+    phone.socket._socket.pause(); // it does not answer the closing handshake
+    s.server.child.kill('SIGTERM');
+    await s.server.says(/stopping \(SIGTERM\)/);
+    const end = await s.server.stop('SIGINT', 5000);
+    assert.deepEqual([end.status, end.signal], [0, null]);
+    assert.match(s.server.stderr, /stopping at once \(SIGINT\)/);
+    assert.ok(!fs.existsSync(path.join(s.data, 'control.sock')), 'the control socket is gone');
+    phone.cut();
+    assert.equal((await s.cli(['export'])).stdout, before);
+});
+
 for (const signal of ['SIGTERM', 'SIGINT'])
     scenario(`${signal}: 1001 to phones, exit 0, nothing half-written`, async (s) => {
         await s.serve();
@@ -280,6 +315,24 @@ scenario('a full disk: the sync is refused, nothing is lost, and it works again 
     await s.serve({ data: s.data, wrap, cwd: '/' });
     assert.deepEqual(essence(JSON.parse((await run(['export'])).stdout)), essence(phone.state()), 'and it is durable');
 }, { skip: NO_MOUNT });
+
+scenario('few file descriptors: no spinning, and phones that are there go on', async (s) => {
+    await s.serve({ wrap: ['bash', '-c', 'ulimit -n 32; exec "$0" "$@"'], env: { TRIVET_PEERS_PER_ADDRESS: '1000', TRIVET_UNAUTHENTICATED_MAX: '1000' } });
+    const phone = await s.phone();
+    phone.add('lists', 0, s.text('milk'));
+    await s.confirmed(phone, { stay: true });
+    const sockets = Array.from({ length: 60 }, () => net.connect(s.server.port, '127.0.0.1').on('error', () => {}));
+    s.later(() => sockets.forEach((socket) => socket.destroy()));
+    await s.eventually('some are turned away', () => sockets.some((socket) => socket.destroyed));
+    assert.equal((await phone.sync()).kind, 'confirmed');
+    const used = () => fs.readFileSync(`/proc/${s.server.pid}/stat`, 'utf8').split(' ').slice(13, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
+    const before = used();
+    await sleep(1000);
+    assert.ok(used() - before < 50, `${used() - before} ticks of processor time in a second of nothing`);
+    for (const socket of sockets) socket.destroy();
+    await phone.disconnect();
+    await s.eventually('there is room again', async () => (await phone.sync()).kind === 'confirmed');
+});
 
 scenario('a disk that is full from the start', async (s) => {
     const { disk, wrap, inside } = await mountedDisk(s, 'size=64k');

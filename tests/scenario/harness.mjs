@@ -224,6 +224,16 @@ class Scenario {
         return server;
     }
 
+    /* Keeps the server's worker busy with one request of each socket for a while; resolves when it has begun. */
+    async keepBusy() {
+        const sockets = Array.from({ length: 30 }, () => net.connect(path.join(this.data, 'control.sock')).on('error', () => {}));
+        this.later(() => sockets.forEach((socket) => socket.destroy()));
+        await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+        for (const socket of sockets) socket.write('{"do":"state"}\n');
+        await new Promise((resolve) => sockets[0].once('data', resolve));
+        for (const socket of sockets) socket.resume();
+    }
+
     async kill9() {
         this.server.expected = null;
         await this.server.stop('SIGKILL');

@@ -2,6 +2,7 @@
  * Whatever a peer sends: the right close code, a log line that says where and why and holds no content, nobody else disturbed,
  * nothing changed (protocol §2, §3).
  */
+import net from 'node:net';
 import { assert, scenario } from './harness.mjs';
 import { fromBase64, nacl, sealEnvelope, toBase64 } from './app.mjs';
 import { closesWith, stage } from './stage.mjs';
@@ -127,6 +128,39 @@ scenario('something else than a handshake in the first box, or a handshake that 
         await closesWith(phone, 4004);
     }
     await unharmed();
+});
+
+scenario('whoever does not wait for the answer to a wrong secret is logged, too', async (s) => {
+    const { phone, unharmed } = await stage(s);
+    phone.secret = '00000000-0000-4000-8000-000000000000';
+    phone.hooks.greeting = () => {
+        phone.sendHandshake();
+        phone.cut();
+    };
+    await phone.connect();
+    await s.server.says(/wrong pairing secret/);
+    phone.hooks = {};
+    const end = await phone.sync({ within: 20000 });
+    assert.equal(end.code, 4001);
+    assert.match(s.server.stderr, /answered in 2 s/, 'and counted');
+    await unharmed();
+});
+
+scenario('a connection that is put out while its secret is looked at replaces nobody', async (s) => {
+    await s.serve({ env: { TRIVET_PEERS_PER_ADDRESS: '1' } });
+    const phone = await s.phone();
+    for (let i = 0; i < 10; i++) phone.add('lists', 0, 'x'.repeat(300000));
+    phone.texts = [];
+    await s.confirmed(phone, { stay: true });
+    const again = await s.phone({ pairing: phone.pairing });
+    const busy = s.keepBusy();
+    await Promise.all([busy, again.connect()]);
+    const other = net.connect(s.server.port, '127.0.0.1').on('error', () => {});
+    const end = await again.wait(['closed']);
+    other.destroy();
+    assert.equal(end.code, 4002);
+    assert.ok(phone.connected, 'the older connection still stands');
+    assert.equal((await phone.sync()).kind, 'confirmed');
 });
 
 /* ---- the channel ---- */

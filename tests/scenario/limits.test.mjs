@@ -263,3 +263,22 @@ scenario('a name with control characters reaches no terminal as such', async (s)
     for (const args of [['devices'], ['status']]) assert.doesNotMatch((await s.cli(args)).stdout, control, args.join(' '));
     await unharmed();
 });
+
+/* ---- the log ---- */
+
+scenario('a flood of bad connections does not fill the log', async (s) => {
+    const { phone, unharmed } = await stage(s);
+    const logged = s.server.stderr.length;
+    for (let i = 0; i < 100; i++) await Promise.all(Array.from({ length: 10 }, () => tcp(s.server.port, 'nonsense\r\n\r\n')));
+    await s.server.says(/127\.0\.0\.1: more of this is left out/);
+    assert.ok(s.server.stderr.length - logged < 8000, `${s.server.stderr.length - logged} bytes`);
+    // A phone that fails again and again once it is known has more lines, and an end of them too.
+    await s.confirmed(phone, { stay: true });
+    for (let i = 0; i < 90; i++) {
+        phone.sendText('nonsense');
+        await closesWith(phone, 4004);
+        await phone.sync();
+    }
+    await s.server.says(/mischief: more of this is left out/);
+    await unharmed();
+});

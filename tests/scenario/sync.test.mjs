@@ -313,6 +313,37 @@ scenario('a phone that gives the sync up', async (s) => {
     await s.expectSame(phone);
 });
 
+scenario('a sync that the phone gives up while its answer waits for its turn changes nothing', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    for (let i = 0; i < 10; i++) phone.add('lists', 0, 'x'.repeat(300000));
+    phone.texts = [];
+    await s.confirmed(phone, { stay: true });
+    const before = (await s.cli(['export'])).stdout;
+    phone.add('lists', 1, s.text('not to come'));
+    phone.hooks.answer = async (answer) => {
+        await s.keepBusy();
+        phone.sendMessage(answer);
+        phone.sendMessage({ type: 'sync_cancel' });
+        return null;
+    };
+    phone.requestSync();
+    await s.server.says(/sync ended: cancelled/);
+    phone.hooks = {};
+    assert.equal((await s.cli(['export'])).stdout, before);
+    await s.confirmed(phone);
+    await s.expectSame(phone);
+});
+
+scenario('a state that is larger than a message may be', async (s) => {
+    await s.serve({ env: { TRIVET_MAX_MESSAGE: '65536' } });
+    for (let i = 0; i < 2; i++) await s.add(`${s.text('long')}${'y'.repeat(40000)}`);
+    const phone = await s.phone();
+    assert.equal((await phone.sync()).kind, 'cancelled');
+    await s.server.says(/sync given up: the state is larger/);
+    assert.ok(phone.connected);
+});
+
 scenario('the computer answers a heartbeat with one, and bears a log that comes early', async (s) => {
     await s.serve();
     const phone = await s.phone();

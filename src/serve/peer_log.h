@@ -1,0 +1,16 @@
+/*
+ * peer_log.h - log lines about peers, as many as chatter.h lets them have. For what a peer can cause at will;
+ * what the server finds out by itself goes to log.h.
+ */
+#ifndef TRIVET_SERVE_PEER_LOG_H
+#define TRIVET_SERVE_PEER_LOG_H
+
+#include "log.h"
+#include "serve/host.h"
+
+/* One line, `label: ...`. `device` is the id of one that has shown its secret, else NULL: then `label` is an
+ * address. On the loop's thread. */
+void peer_log(host *h, enum log_level level, const char *device, const char *label, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+#endif
