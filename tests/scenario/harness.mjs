@@ -224,11 +224,15 @@ class Scenario {
         return server;
     }
 
-    /* Keeps the server's worker busy with one request of each socket for a while; resolves when it has begun. */
+    /* Keeps the server's worker busy for a while, with a request on each of many sockets; resolves when it has begun. */
     async keepBusy() {
-        const sockets = Array.from({ length: 30 }, () => net.connect(path.join(this.data, 'control.sock')).on('error', () => {}));
-        this.later(() => sockets.forEach((socket) => socket.destroy()));
-        await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+        const sockets = [];
+        for (let i = 0; i < 30; i++) {
+            const socket = net.connect(path.join(this.data, 'control.sock'));
+            this.later(() => socket.destroy());
+            await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+            sockets.push(socket.on('error', () => {}));
+        }
         for (const socket of sockets) socket.write('{"do":"state"}\n');
         await new Promise((resolve) => sockets[0].once('data', resolve));
         for (const socket of sockets) socket.resume();

@@ -153,8 +153,12 @@ scenario('a connection that is put out while its secret is looked at replaces no
     phone.texts = [];
     await s.confirmed(phone, { stay: true });
     const again = await s.phone({ pairing: phone.pairing });
-    const busy = s.keepBusy();
-    await Promise.all([busy, again.connect()]);
+    again.hooks.greeting = () => {};
+    await again.connect();
+    await s.keepBusy();
+    again.sendHandshake();
+    again.socket.ping();
+    await new Promise((resolve) => again.socket.once('pong', resolve)); // the handshake was read
     const other = net.connect(s.server.port, '127.0.0.1').on('error', () => {});
     const end = await again.wait(['closed']);
     other.destroy();
