@@ -224,7 +224,7 @@ class Scenario {
         return server;
     }
 
-    /* Keeps the server's worker busy for a while, with a request on each of many sockets; resolves when it has begun. */
+    /* Keeps the server's worker busy for a while, with requests on many sockets; resolves when it has begun. */
     async keepBusy() {
         const sockets = [];
         for (let i = 0; i < 15; i++) { // fewer than may wait to be accepted
@@ -233,7 +233,7 @@ class Scenario {
             await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
             sockets.push(socket.on('error', () => {}));
         }
-        for (const socket of sockets) socket.write('{"do":"state"}\n');
+        for (const socket of sockets) socket.write('{"do":"state"}\n'.repeat(4));
         await new Promise((resolve) => sockets[0].once('data', resolve));
         for (const socket of sockets) socket.resume();
     }
