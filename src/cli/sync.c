@@ -4,6 +4,7 @@
 #include "cli/print.h"
 
 #include <string.h>
+#include <sysexits.h>
 
 /* How a sync can end, in words (serve/sync.h). */
 static const struct {
@@ -16,6 +17,8 @@ static const struct {
     {"cancelled", "cancelled; nothing changed", false},
     {"refused", "cancelled: the phone sent a state that was refused, see the server's log; nothing changed",
      false},
+    {"timeout", "cancelled: the phone did not answer in time; nothing changed", false},
+    {"gone", "the phone went away before it had ended; sync again when it is back", false},
     {"restless", "cancelled: one side kept changing; try again", false},
     {"failed", "failed, see the server's log; nothing changed", false},
 };
@@ -66,6 +69,38 @@ static int print_results(const json_t *results, bool json) {
     return status;
 }
 
+static bool is_called(const json_t *device, const char *typed) {
+    const char *id = reply_string(device, "id");
+    const json_t *phone;
+    size_t i;
+
+    if (strncmp(id, typed, strlen(typed)) == 0 || strcmp(reply_string(device, "name"), typed) == 0)
+        return true;
+    json_array_foreach(json_object_get(device, "phones"), i, phone) {
+        if (strcmp(reply_string(phone, "name"), typed) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A phone that there is not is another thing than one that is away. */
+static int require_device(const cli_common *common, const char *typed) {
+    const json_t *device;
+    size_t i;
+    reply r;
+    int status = client_request(common, json_pack("{s:s}", "do", "devices"), NULL, 0, CLIENT_SERVER_ONLY, &r);
+
+    if (status != 0)
+        return status;
+    status = EX_NOINPUT;
+    json_array_foreach(json_object_get(r.response, "devices"), i, device) {
+        if (is_called(device, typed))
+            status = 0;
+    }
+    reply_release(&r);
+    return status == 0 ? 0 : print_failure(status, "there is no such phone: see `trivet devices`");
+}
+
 int cli_sync(int argc, char **argv) {
     bool wait = false;
     const cli_option options[] = {
@@ -87,6 +122,8 @@ int cli_sync(int argc, char **argv) {
     int status = options_parse(&usage, &argc, &argv, &common);
 
     if (status >= 0)
+        return status;
+    if (argc > 0 && (status = require_device(&common, argv[0])) != 0)
         return status;
     status = client_request(
         &common,

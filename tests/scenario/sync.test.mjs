@@ -257,12 +257,13 @@ scenario('`trivet sync --wait` starts a sync with a phone that is there', async 
     await s.add(s.text('and again'));
     await s.cli(['sync']);
     await phone.wait(['confirmed']);
-    assert.notEqual((await s.cli(['sync', 'no-such-device'], { expect: null })).status, 0);
+    assert.equal((await s.cli(['sync', 'no-such-device'], { expect: null })).status, 66, 'there is no such phone');
     await s.expectSame(phone);
     await phone.disconnect();
     const { status, stderr } = await s.cli(['sync', '--wait'], { expect: null });
     assert.notEqual(status, 0, 'with no phone there is nothing to sync with');
     assert.match(stderr, /phone|device|connected/i);
+    assert.equal((await s.cli(['sync', phone.pairing.device], { expect: null })).status, 1, 'this one is only away');
 });
 
 scenario('a sync_request during a sync is answered by that one', async (s) => {
