@@ -4,6 +4,8 @@
  */
 #include "serve/config.h"
 
+#include "net/utf8.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
@@ -71,7 +73,7 @@ static const struct unit plain[] = {{"", 1}, {NULL, 0}};
 
 static const char *const allowed[] = {
     [PORT] = "a port, 0 to 65535 (0 picks one)",
-    [TEXT] = "a text of fewer bytes",
+    [TEXT] = "a text of fewer bytes, in UTF-8 and without control characters",
     [SWITCH] = "on or off",
     [DURATION] = "a duration such as 500ms, 30s, 2m or 1h",
     [BYTES] = "a size such as 65536, 512KiB or 50MiB",
@@ -131,12 +133,22 @@ static bool set_choice(bool *field, const char *value, const char *yes, const ch
     return *field || strcmp(value, no) == 0;
 }
 
+/* A name goes into JSON and onto terminals. */
+static bool is_plain_text(const char *value) {
+    utf8_check_state utf8 = UTF8_CHECK_INIT;
+
+    for (const char *p = value; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return false;
+    return utf8_check(&utf8, (const uint8_t *)value, strlen(value)) && utf8_check_complete(&utf8);
+}
+
 static bool set_value(config *c, const struct key *k, const char *value) {
     char *field = (char *)c + k->offset;
 
     switch (k->kind) {
     case TEXT:
-        if (strlen(value) >= k->size)
+        if (strlen(value) >= k->size || !is_plain_text(value))
             return false;
         memcpy(field, value, strlen(value) + 1);
         return true;

@@ -211,6 +211,7 @@ static int start_listener(struct server *s) {
     options.port = c->port;
     options.allow_any = c->allow_any;
     options.server_name = s->name;
+    options.extra_host = options.host; /* whoever was told to reach it by that name may */
     /* The protocol's machine ends a slow handshake with 4002; the listener's own limit is for what never gets
      * so far. */
     options.unauthenticated_timeout = (uint64_t)c->handshake_timeout;

@@ -464,6 +464,7 @@ scenario('settings that are wrong name what is allowed', async (s) => {
     for (const [env, args, pattern] of [
         [{ TRIVET_ASK_TIMEOUT: 'soon' }, [], /ask_timeout|ASK_TIMEOUT/i],
         [{ TRIVET_PORT: '99999' }, [], /port/i],
+        [{ TRIVET_NAME: 'a\u001b[31m' }, [], /name: expected a text.*control/],
         [{}, ['--port', 'x'], /port/i],
         [{}, ['--nonsense'], /nonsense/],
         [{}, ['--config', '/nonexistent/trivet.conf'], /nonexistent/],
@@ -477,6 +478,8 @@ scenario('settings that are wrong name what is allowed', async (s) => {
     assert.ok(status >= 64 && status <= 78);
     assert.match(stderr, /bad\.conf.*2/, 'file and line');
     assert.match(stderr, /asc_timeout/);
+    fs.writeFileSync(s.file('bad.conf'), Buffer.from('name = \xff\n', 'latin1'));
+    assert.match((await s.run(['serve', '--data', s.data, '--config', s.file('bad.conf')], { expect: 78 })).stderr, /name: expected a text.*UTF-8/);
 });
 
 /* A database that is safe in a folder whose name never reached the disk is lost with it. */

@@ -1,4 +1,6 @@
 /* The plain half of the port: HTTP/1.1, Host, Origin, and the way up to a WebSocket (protocol §1). */
+import dns from 'node:dns/promises';
+import os from 'node:os';
 import { assert, http, scenario, tcp } from './harness.mjs';
 
 const upgrade = (more = {}) => ({
@@ -106,6 +108,15 @@ scenario('Host: who may ask (DNS rebinding)', async (s) => {
     }
     assert.ok([400, 403].includes((await http(port, { path: '/health', headers: { Host: undefined } })).status), 'none at all');
     assert.ok([400, 403].includes((await tcp(port, `GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)).text.slice(9, 12) * 1), 'two');
+});
+
+scenario('Host: the name that it was told to listen on', async (s) => {
+    const name = os.hostname();
+    const server = await s.serve({ args: ['--host', name], env: { TRIVET_NAME: 'another' }, ready: false });
+    const port = Number((await server.says(/listening on \S+:(\d+)/))[1]);
+    const { address } = await dns.lookup(name);
+    for (const [host, status] of [[name, 200], [`${name}:${port}`, 200], ['another.local', 200], [`${name}.evil.example`, 403]])
+        assert.equal((await http(port, { path: '/health', host: address, headers: { Host: host } })).status, status, host);
 });
 
 scenario('Origin: its host and port must be those of Host', async (s) => {
