@@ -185,6 +185,9 @@ int tm_merge_unknown(tm_merge *m);
 /* Into M. */
 int tm_add_item(tm_merge *m, trivet_merge_section section, const tm_node *node);
 
+/* `node` of `row`; where it is the phone's own, with the date that its clock should have given. NULL: out of memory. */
+const tm_node *tm_dated(tm_merge *m, trivet_merge_section section, const tm_row *row, const tm_node *node);
+
 /* ---- picks.c ------------------------------------------------------------------------------------------- */
 
 int tm_picks_init(tm_merge *m);

@@ -92,8 +92,9 @@ static int merge_entry(tm_merge *m, trivet_merge_section section, size_t index, 
     tm_subject s = {.section = section, .slot = index, .has_a = row.a != NULL};
     int64_t p_time = row.p->entry.updated_at;
     s.p_time = row.p == held.p ? tm_phone_time(m, p_time, row.a ? &row.a->entry.updated_at : NULL) : p_time;
-    s.c_time = row.c->entry.updated_at;
-    s.silent = p_time == 0 && s.c_time == 0;
+    s.c_time =
+        row.c == row.p ? s.p_time : row.c->entry.updated_at; /* one without a view agrees, dates and all */
+    s.silent = p_time == 0 && row.c->entry.updated_at == 0;
     tm_entry *entry = tm_alloc(m->arena, sizeof *entry);
     if (!entry)
         return tm_out_of_memory(m);
@@ -108,7 +109,16 @@ static int choose_entry(tm_merge *m, trivet_merge_section section, size_t index,
     const tm_entry *p = entry_of(m->p, section, index), *c = entry_of(m->c, section, index);
     bool phone = m->large == TRIVET_MERGE_LARGE_PHONE;
     const tm_entry *first = phone ? p : c, *second = phone ? c : p;
-    *out = first ? first : second ? second : entry_of(m->a, section, index);
+    const tm_entry *a = entry_of(m->a, section, index);
+    *out = first ? first : second ? second : a;
+    if (p && *out == p) {
+        tm_entry *dated = tm_alloc(m->arena, sizeof *dated);
+        if (!dated)
+            return tm_out_of_memory(m);
+        *dated = *p;
+        dated->entry.updated_at = tm_phone_time(m, p->entry.updated_at, a ? &a->entry.updated_at : NULL);
+        *out = dated;
+    }
     tm_subject s = {.section = section, .slot = index};
     return tm_report_entry(m, p, c, *out, &s);
 }

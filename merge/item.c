@@ -215,18 +215,23 @@ static int finish(tm_merge *m, trivet_merge_section section, const tm_placed *pl
     return rc != 0 ? rc : tm_report_item(m, section, placed->held, placed->node, s);
 }
 
+const tm_node *tm_dated(tm_merge *m, trivet_merge_section section, const tm_row *row, const tm_node *node) {
+    if (node != row->p || !trivet_merge_state_has(m->p, section))
+        return node;
+    int64_t time = tm_phone_time(m, node->item.updated_at, row->a ? &row->a->item.updated_at : NULL);
+    if (time == node->item.updated_at)
+        return node;
+    tm_node *dated = copy_node(m, node);
+    if (dated)
+        dated->item.updated_at = time;
+    return dated;
+}
+
 /* It is on one side only, and M takes it as it is; but for the clock. */
 static int take_one(tm_merge *m, trivet_merge_section section, const tm_row *row, const tm_row *held) {
-    const tm_node *node = row->p ? row->p : row->c;
-    int64_t time = row->p ? tm_phone_time(m, node->item.updated_at, row->a ? &row->a->item.updated_at : NULL)
-                          : node->item.updated_at;
-    if (time != node->item.updated_at) {
-        tm_node *dated = copy_node(m, node);
-        if (!dated)
-            return tm_out_of_memory(m);
-        dated->item.updated_at = time;
-        node = dated;
-    }
+    const tm_node *node = tm_dated(m, section, row, row->p ? row->p : row->c);
+    if (!node)
+        return tm_out_of_memory(m);
     tm_placed placed = {.held = held, .row = *row, .node = (tm_node *)node};
     return finish(m, section, &placed, NULL);
 }
@@ -240,7 +245,8 @@ static int merge_both(tm_merge *m, trivet_merge_section section, const tm_row *r
     s.p_time = trivet_merge_state_has(m->p, section)
                    ? tm_phone_time(m, row->p->item.updated_at, row->a ? &row->a->item.updated_at : NULL)
                    : row->p->item.updated_at;
-    s.c_time = row->c->item.updated_at;
+    s.c_time =
+        row->c == row->p ? s.p_time : row->c->item.updated_at; /* one without a view agrees, dates and all */
     tm_node *node = tm_alloc(m->arena, sizeof *node);
     if (!node)
         return tm_out_of_memory(m);

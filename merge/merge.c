@@ -40,6 +40,8 @@ static int open_section(tm_merge *m, trivet_merge_section section) {
 /* The choice of a large change: one side's items wholesale. */
 static int choose_item(tm_merge *m, trivet_merge_section section, const tm_row *row) {
     const tm_node *node = m->large == TRIVET_MERGE_LARGE_PHONE ? row->p : row->c;
+    if (node && !(node = tm_dated(m, section, row, node)))
+        return tm_out_of_memory(m);
     int rc = node ? tm_add_item(m, section, node) : 0;
     return rc != 0 ? rc : tm_report_item(m, section, row, node, NULL);
 }
