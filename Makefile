@@ -197,6 +197,7 @@ run: deps
 LINTS     := $(wildcard tests/lint/*.test.sh) tests/lint/lint.sh
 SCENARIOS := $(wildcard tests/scenario/*.test.mjs)
 FIXTURES  := $(if $(wildcard fixtures/merge),'$(BUILD)/trivet merge --check fixtures/merge')
+ORACLE    := $(if $(wildcard tests/oracle/compare.mjs),'node tests/oracle/compare.mjs 3000')
 run_tests_bare = TRIVET=$(BUILD)/trivet BUILD=$(BUILD) JOBS=$(JOBS) $(if $(PATIENCE),TEST_TIMEOUT=$(PATIENCE) )tests/run.sh
 run_tests  = $(Q)$(run_tests_bare)
 
@@ -204,7 +205,7 @@ tests: all $(TEST_BIN)
 
 # What `check` runs, with the packages that are there.
 test: tests
-	$(run_tests) $(TEST_BIN) $(FIXTURES) $(SCENARIOS) $(LINTS)
+	$(run_tests) $(TEST_BIN) $(FIXTURES) $(ORACLE) $(SCENARIOS) $(LINTS)
 
 check: check-deps
 	$(call again) WERROR=1 tests
@@ -229,6 +230,8 @@ check-all: check-all-deps check
 	$(call again) wasm
 	@echo '-- clang'
 	$(call again) BUILD=build-clang CC=clang WERROR=1 tests
+	@echo '-- the oracle'
+	$(run_tests) 'node tests/oracle/compare.mjs 100000 1000000'
 	@echo '-- simulated histories'
 	$(Q)TRIVET=$(BUILD)/trivet JOBS=$(JOBS) TEST_TIMEOUT=7200 tests/run.sh '$(BUILD)/tests/test_reconcile_sim 100000 1' \
 	    '$(BUILD)/tests/test_reconcile_sim 100000 100001'
@@ -239,14 +242,14 @@ check-all: check-all-deps check
 	$(Q)export TRIVET_SIM_RUNS=300; $(MAKE) --no-print-directory BUILD=build-asan sanitized
 	@echo '-- thread sanitizer'
 	$(call again) tsan
-	$(call again) BUILD=build-tsan TEST_BIN= FIXTURES= sanitized
+	$(call again) BUILD=build-tsan TEST_BIN= FIXTURES= ORACLE= sanitized
 	@echo '-- fuzzing'
 	$(call again) fuzz
 	@echo 'all of it passed'
 
 # Runs what a sanitizer's build made, as it is.
 sanitized:
-	$(run_tests) $(TEST_BIN) $(FIXTURES) $(SCENARIOS)
+	$(run_tests) $(TEST_BIN) $(FIXTURES) $(ORACLE) $(SCENARIOS)
 
 lint: check-deps
 	$(Q)tests/lint/lint.sh
