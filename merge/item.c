@@ -96,8 +96,10 @@ static void merge_position(const tm_subject *s, const tm_row *row, tm_node *out)
         out->item.position = out->slot == p->slot ? p->item.position : c->item.position;
         return;
     }
-    double ap = a ? a->item.position : 0, pp = p->item.position, cp = c->item.position;
-    out->item.position = taken(row, tm_decide(s, pp == ap, cp == ap, pp == cp, NULL))->position;
+    tm_subject here = *s;
+    here.has_a = a && a->slot == p->slot; /* one that A gave it in another slot means nothing here */
+    double ap = here.has_a ? a->item.position : 0, pp = p->item.position, cp = c->item.position;
+    out->item.position = taken(row, tm_decide(&here, pp == ap, cp == ap, pp == cp, NULL))->position;
 }
 
 static int merge_text(tm_merge *m, tm_subject *s, const tm_row *row, tm_node *out) {

@@ -37,9 +37,12 @@ static int open_section(tm_merge *m, trivet_merge_section section) {
     return 0;
 }
 
-/* The choice of a large change: one side's items wholesale. */
+/* The choice of a large change: one side's items wholesale; the other's where it has no view of them. */
 static int choose_item(tm_merge *m, trivet_merge_section section, const tm_row *row) {
-    const tm_node *node = m->large == TRIVET_MERGE_LARGE_PHONE ? row->p : row->c;
+    bool phone = m->large == TRIVET_MERGE_LARGE_PHONE;
+    if (!trivet_merge_state_has(phone ? m->p : m->c, section))
+        phone = !phone;
+    const tm_node *node = phone ? row->p : row->c;
     if (node && !(node = tm_dated(m, section, row, node)))
         return tm_out_of_memory(m);
     int rc = node ? tm_add_item(m, section, node) : 0;

@@ -10,7 +10,7 @@ import { buildOrder, moves } from './order.mjs';
 const ITEMS = ['lists', 'lockedLists'];
 const ENTRIES = ['listsCategories', 'lockedListsCategories', 'scratchpad', 'scratchpadCategories'];
 const SECTIONS = [...ITEMS, ...ENTRIES]; // the report's order
-const NULL = parse('null');
+const NULL = { ...parse('null'), missing: true };
 const LAST_TIME = 2 ** 53 - 1;
 
 const textField = (section) => (ITEMS.includes(section) ? 'text' : section === 'scratchpad' ? 'content' : 'label');
@@ -20,7 +20,8 @@ const textField = (section) => (ITEMS.includes(section) ? 'text' : section === '
 const time = (node) => (node && node.type === 'number' ? node.value : 0);
 
 // A field that is not there counts as null; but times count as 0.
-const field = (thing, name) => thing.fields.get(name) ?? (name === 'createdAt' ? parse('0') : NULL);
+const ZERO = { ...parse('0'), missing: true };
+const field = (thing, name) => thing.fields.get(name) ?? (name === 'createdAt' ? ZERO : NULL);
 
 // The fields of an item or entry, those that the rules know in canonical form.
 const readFields = (node, strings) => {
@@ -75,7 +76,8 @@ const readState = (source) => {
 
 // Which of three says what M has: {from: 'ancestor' | 'phone' | 'computer', recent?, tie?}.
 const decide = (a, p, c, phoneTime, computerTime, equal = same) => {
-    const firstOf = () => (byBytes(p.raw ?? '', c.raw ?? '') <= 0 ? 'phone' : 'computer');
+    // Of equal values one that is there, then the one whose bytes come first.
+    const firstOf = () => (p.missing || (!c.missing && byBytes(p.raw ?? '', c.raw ?? '') > 0) ? 'computer' : 'phone');
     if (a === undefined && equal(p, c)) return { from: firstOf() };
     const phoneChanged = a === undefined || !equal(a, p);
     const computerChanged = a === undefined || !equal(a, c);
@@ -99,11 +101,7 @@ const tieKey = (section, slot, id, name) => JSON.stringify([section, slot, id ??
 // a, p, c: the item in each, undefined where absent; at least one of p and c is there. dead: what §2 says of M.
 const mergeItem = (job, section, a, p, c, dead) => {
     if (!p || !c) {
-        const only = p ?? c;
-        // Nothing to merge with: as it is. (Unchanged values have the ancestor's source text.)
-        const m = { ...only, fields: new Map(only.fields), ties: [] };
-        for (const name of openFields(only)) if (a && same(field(a, name), field(only, name))) take(m, a, name);
-        return m;
+        return { ...(p ?? c), ties: [] }; // nothing to merge with: as it is
     }
     const of = { ancestor: a, phone: p, computer: c };
     const times = [p.updatedAt, c.updatedAt];
@@ -296,7 +294,7 @@ const reportThing = (report, section, slot, id, changes, m) => {
             side: JSON.stringify(side), kind: JSON.stringify(kind), section: JSON.stringify(section), slot: String(at),
             id: id === undefined ? undefined : JSON.stringify(id), field: name === undefined ? undefined : JSON.stringify(name),
         }));
-    for (const tie of m?.ties ?? [])
+    for (const tie of (m?.ties ?? []).sort((x, y) => byText(x.name, y.name)))
         report.ties.push(object({
             section: JSON.stringify(section), slot: String(m.provisionalSlot ?? slot),
             itemId: id === undefined ? undefined : JSON.stringify(id), field: JSON.stringify(tie.name),
