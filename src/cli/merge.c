@@ -5,6 +5,7 @@
 #include "cli/merge_report.h"
 #include "cli/options.h"
 #include "cli/print.h"
+#include "fixture/keep.h"
 #include "fixture/run.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <sysexits.h>
 
 typedef struct {
-    const char *ancestor, *phone, *computer, *picks;
+    const char *ancestor, *phone, *computer, *picks, *record;
     const char *large, *text, *threshold, *offset, *jobs;
     bool report, locked, check, accept;
 } arguments;
@@ -132,6 +133,21 @@ static int print_result(const arguments *typed, const fixture_output *out) {
     return print_finish();
 }
 
+/* Where the case went, and what to know before it is sent. */
+static int record_merge(const arguments *typed, const fixture_inputs *in, const fixture_output *out) {
+    fixture_kept kept;
+
+    if (!typed->record)
+        return 0;
+    if (fixture_keep(typed->record, in, out->result, &kept) != 0)
+        return print_failure(EX_CANTCREAT, "the merge was not recorded: %s", kept.error);
+    print_note("recorded as %s/%s; texts, ids and unknown keys are replaced, numbers are not", typed->record,
+               kept.name);
+    if (!kept.alike)
+        print_note("its result is not that of the real merge: the case may not show what went wrong");
+    return 0;
+}
+
 static int merge_inputs(const arguments *typed, const fixture_inputs *in) {
     fixture_output out;
     int status;
@@ -139,7 +155,7 @@ static int merge_inputs(const arguments *typed, const fixture_inputs *in) {
     fixture_run(in, &out);
     if (!out.result)
         status = tell_error(typed, &out.error);
-    else if ((status = print_result(typed, &out)) == 0)
+    else if ((status = print_result(typed, &out)) == 0 && (status = record_merge(typed, in, &out)) == 0)
         status = tell_result(out.result);
     fixture_output_release(&out);
     return status;
@@ -175,7 +191,7 @@ static int check_cases(const arguments *typed, size_t count, char **folders) {
 static int check_mode(const arguments *typed, const cli_common *common) {
     bool check = typed->check || typed->accept;
     bool merge = typed->ancestor || typed->phone || typed->computer || typed->picks || typed->large ||
-                 typed->text || typed->threshold || typed->offset || typed->report;
+                 typed->text || typed->threshold || typed->offset || typed->report || typed->record;
 
     if (check && merge)
         return options_refuse("merge",
@@ -203,6 +219,7 @@ int cli_merge(int argc, char **argv) {
         {"clock-offset", "MS", "added to what the phone dated since the ancestor", .string = &typed.offset},
         {"report", NULL, "say what was merged, in words", .flag = &typed.report},
         {"locked", NULL, "show what locked lists hold in the report", .flag = &typed.locked},
+        {"record", "DIR", "keep the merge in this folder as a case, texts replaced", .string = &typed.record},
         {"check", NULL, "run the cases in these folders and print TAP", .flag = &typed.check},
         {"accept", NULL, "like --check, but rewrite what is expected where it differs",
          .flag = &typed.accept},

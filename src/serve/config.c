@@ -41,6 +41,7 @@ static const struct key keys[] = {
     KEY("peers_per_address", COUNT, unauthenticated_per_address, 1, 10000),
     KEY("unauthenticated_max", COUNT, unauthenticated_max, 1, 100000),
     KEY("large_change", SHARE, large_threshold, 0.01, 1),
+    KEY("record", TEXT, record, 0, 0),
 };
 
 enum { KEYS = sizeof keys / sizeof keys[0] };

@@ -23,6 +23,7 @@ typedef struct {
     size_t max_queued;                                      /* bytes, per connection */
     unsigned unauthenticated_per_address, unauthenticated_max;
     double large_threshold;
+    char record[1024]; /* the folder where each merge is kept as a case; "": nowhere */
 } config;
 
 void config_init(config *c);

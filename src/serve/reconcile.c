@@ -23,6 +23,7 @@
 #include "serve/ancestor.h"
 #include "serve/commit.h"
 #include "serve/counts.h"
+#include "serve/recording.h"
 #include "store/device.h"
 #include "store/record.h"
 #include "store/snapshot.h"
@@ -267,26 +268,50 @@ static const trivet_merge_state *ancestor_used(const reconcile *r) {
     return r->large == TRIVET_MERGE_LARGE_ASK || r->choice.found ? r->choice.ancestor : NULL;
 }
 
-static int merge_once(reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
-    trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
-    const trivet_merge_state *computer = r->choice.computer;
+/*
+ * The guard has been measured already, before graves and what was already merged (merge §10), and does not ask
+ * again. An answer to it is carried out without graves: nothing that is absent is to be deleted by one.
+ */
+static recording_merge what_to_merge(const reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
+    recording_merge m = {.ancestor = ancestor_used(r), .computer = r->choice.computer};
 
-    /*
-     * The guard has been measured already, before graves and what was already merged (merge §10), and does not ask
-     * again. An answer to it is carried out without graves: nothing that is absent is to be deleted by one.
-     */
-    options.large_threshold = 2.0;
+    m.options = (trivet_merge_options)TRIVET_MERGE_OPTIONS_INIT;
+    m.options.large_threshold = 2.0;
     if (r->large != TRIVET_MERGE_LARGE_ASK) {
-        options.large = r->large;
-        options.large_threshold = 0.0;
-        options.guard = r->choice.guard;
-        computer = r->computer;
+        m.options.large = r->large;
+        m.options.large_threshold = 0.0;
+        m.options.guard = r->choice.guard;
+        m.computer = r->computer;
     }
-    options.picks = picks;
-    options.pick_count = pick_count;
+    m.options.picks = picks;
+    m.options.pick_count = pick_count;
+    return m;
+}
+
+static int merge_once(reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
+    recording_merge m = what_to_merge(r, picks, pick_count);
+
     trivet_merge_result_free(r->result);
     r->result = NULL;
-    return trivet_merge(ancestor_used(r), r->phone, computer, &options, &r->result, &r->refusal);
+    return trivet_merge(m.ancestor, r->phone, m.computer, &m.options, &r->result, &r->refusal);
+}
+
+static void record_merge(const reconcile *r, recording_merge m) {
+    m.phone = r->phone_document;
+    m.phone_len = r->phone_len;
+    m.result = r->result;
+    if (r->settings.record)
+        recording_keep(r->settings.record, &m);
+}
+
+/* The guard alone, as a merge that asks: it comes before an ancestor plays a part. */
+static void record_guard(const reconcile *r) {
+    recording_merge m = {.computer = r->computer};
+
+    m.options = (trivet_merge_options)TRIVET_MERGE_OPTIONS_INIT;
+    m.options.large_threshold = r->settings.large_threshold;
+    m.options.guard = r->choice.guard;
+    record_merge(r, m);
 }
 
 /* Picks for all ties from the answers given so far; *out NULL where one is missing. -1: out of memory. */
@@ -310,15 +335,19 @@ static int picks_from_answers(const reconcile *r, trivet_merge_pick **out) {
 }
 
 static int merge_with_answers(reconcile *r) {
-    trivet_merge_pick *picks;
+    trivet_merge_pick *picks = NULL;
     int rc = merge_once(r, NULL, 0);
 
-    if (rc != 0 || trivet_merge_result_status(r->result) != TRIVET_MERGE_CONFLICT)
+    if (rc != 0)
         return rc;
-    if (picks_from_answers(r, &picks) != 0)
+    bool tied = trivet_merge_result_status(r->result) == TRIVET_MERGE_CONFLICT;
+    size_t count = tied ? trivet_merge_result_tie_count(r->result) : 0;
+    if (tied && picks_from_answers(r, &picks) != 0)
         return TRIVET_MERGE_ENOMEM;
     if (picks)
-        rc = merge_once(r, picks, trivet_merge_result_tie_count(r->result));
+        rc = merge_once(r, picks, count);
+    if (rc == 0)
+        record_merge(r, what_to_merge(r, picks, picks ? count : 0));
     free(picks);
     return rc;
 }
@@ -392,8 +421,10 @@ static reconcile_outcome merge(reconcile *r, int64_t now) {
     int rc = 0;
     if (r->large == TRIVET_MERGE_LARGE_ASK && r->choice.guard)
         rc = trivet_merge_guard(r->choice.guard, r->phone, r->computer, r->settings.large_threshold, &large);
-    if (rc == 1)
+    if (rc == 1) {
+        record_guard(r);
         return ask_large(r, &large);
+    }
     if (rc == 0)
         rc = merge_with_answers(r);
     if (rc == TRIVET_MERGE_EINPUT)

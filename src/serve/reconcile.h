@@ -26,10 +26,11 @@ typedef struct reconcile reconcile;
 typedef struct {
     double large_threshold;
     unsigned max_rounds; /* how often a merge is made anew before the sync is given up (protocol §4.6): 3 */
+    const char *record;  /* the folder where each merge is kept as a case (recording.h); NULL: nowhere */
 } reconcile_settings;
 
 #define RECONCILE_SETTINGS_INIT                                                                              \
-    { 0.8, 3 }
+    { 0.8, 3, NULL }
 
 typedef enum {
     RECONCILE_KEEP,     /* committed: the phone holds M already; confirm phone-wins without a snapshot */
@@ -41,7 +42,7 @@ typedef enum {
     RECONCILE_FAILED    /* the store failed: `error`; cancel. Nothing was changed */
 } reconcile_outcome;
 
-/* Strings are copied. NULL: out of memory. */
+/* Strings are copied but for `record`, which must outlive it. NULL: out of memory. */
 reconcile *reconcile_new(store *s, const char *device_id, const char *phone_name,
                          const reconcile_settings *settings);
 void reconcile_free(reconcile *r);

@@ -4,6 +4,7 @@
  */
 #include "serve/serve.h"
 
+#include "fixture/keep.h"
 #include "log.h"
 #include "serve/connection.h"
 #include "serve/control_plane.h"
@@ -195,6 +196,16 @@ static int open_store(struct server *s, const char *folder) {
     return err.status ? err.status : EX_SOFTWARE;
 }
 
+/* Told at once, not when a merge is lost. */
+static int prepare_record(const struct server *s) {
+    char why[1200];
+
+    if (!s->config->record[0] || fixture_keep_prepare(s->config->record, why, sizeof why))
+        return 0;
+    log_error("merges cannot be recorded: %s", why);
+    return EX_CANTCREAT;
+}
+
 static void set_name(struct server *s) {
     if (s->config->name[0])
         snprintf(s->name, sizeof s->name, "%s", s->config->name);
@@ -291,6 +302,9 @@ static void greet(struct server *s) {
     if (s->config->allow_any)
         log_warning(
             "connections from any address are accepted (allow = any): use this behind a firewall only");
+    if (s->config->record[0])
+        fprintf(stderr, "each merge is recorded in %s, with stand-ins for texts; numbers stay\n",
+                s->config->record);
     if (s->devices == 0 && isatty(STDERR_FILENO))
         show_first_code(s);
     else if (s->devices == 0)
@@ -327,8 +341,9 @@ int serve_run(const char *folder, const config *c) {
                      .on_devices_changed = on_devices_changed,
                      .owner = s};
     set_name(s);
-    if ((status = open_store(s, folder)) == 0 && (status = watch_signals(s)) == 0 &&
-        (status = start_listener(s)) == 0 && (status = start_control(s)) == 0)
+    if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
+        (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
+        (status = start_control(s)) == 0)
         greet(s);
     else if (s->host.listener)
         stop(s);

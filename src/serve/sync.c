@@ -161,6 +161,7 @@ sync_run *sync_start(connection *c) {
     if (!s)
         return NULL;
     merge_settings.large_threshold = settings->large_threshold;
+    merge_settings.record = settings->record[0] ? settings->record : NULL;
     s->store = connection_host(c)->store;
     s->reconcile = reconcile_new(s->store, connection_device(c), connection_phone(c), &merge_settings);
     if (!s->reconcile) {

@@ -67,6 +67,9 @@ scenario('merge: what is wrong is told, with what would be right', async (s) => 
         [[...both, '--threshold', '80'], 64, /from 0 to 1/],
         [[...both, '--clock-offset', 'soon'], 64, /--clock-offset/],
         [['--check'], 64, /which folders/],
+        [['--check', '--record', 'r', folder], 64, /--check and --accept run cases/],
+        [[...both, '--record', path.join(folder, 'one.json')], 73, /not recorded: .*one\.json: Not a directory/],
+        [[...both, '--record', path.join(folder, 'no/where')], 73, /not recorded: .*where: No such file/],
         [['--check', '--report', folder], 64, /--check and --accept run cases/],
         [['--check', '-j', '0', folder], 64, /-j: expected a number from 1 to 64/],
         [['--check', '-j'], 64, /-j wants a value/],
@@ -234,4 +237,27 @@ scenario('merge: the report has colours on a terminal that wants them', async (s
     const coloured = new RegExp(`${String.fromCharCode(27)}\\[1mThe (phone|computer) gains`);
     assert.match(onTerminal({ TERM: 'xterm', NO_COLOR: '' }), coloured);
     assert.doesNotMatch(onTerminal({ TERM: 'xterm', NO_COLOR: '1' }), coloured);
+});
+
+scenario('merge: what is recorded runs as a case and shows nothing', async (s) => {
+    const secret = (state) => JSON.parse(JSON.stringify(state).replaceAll('milk', s.marker));
+    write(s, 'states', { 'a.json': secret(A), 'p.json': secret(P), 'c.json': secret({ ...C, [s.marker]: { [s.marker]: s.marker } }) });
+    const file = (name) => path.join(s.folder, 'states', name);
+    const rec = path.join(s.folder, 'rec');
+    const three = ['--ancestor', file('a.json'), '--phone', file('p.json'), '--computer', file('c.json')];
+    const plain = await s.run(['merge', ...three]);
+    const { stdout, stderr } = await s.run(['merge', ...three, '--record', rec]);
+    assert.equal(stdout, plain.stdout, 'the result is what it is without');
+    assert.match(stderr, /^recorded as .*rec\/merge-000001; /);
+    assert.doesNotMatch(stderr, /result is not that/);
+    await s.run(['merge', ...three, '--clock-offset', '100', '--report', '--record', rec]);
+    assert.deepEqual(fs.readdirSync(rec).sort(), ['merge-000001', 'merge-000002']);
+    const checked = await s.run(['merge', '--check', rec]);
+    assert.match(checked.stdout, /^1\.\.2\nok 1 .*recorded, with stand-ins for all texts: merged, 1 edited on both sides$/m);
+    for (const folder of fs.readdirSync(rec))
+        for (const name of fs.readdirSync(path.join(rec, folder)))
+            assert.ok(!fs.readFileSync(path.join(rec, folder, name), 'utf8').includes(s.marker.slice(2, 8)), name);
+    /* what cannot be merged is not recorded */
+    await s.run(['merge', '--phone', file('p.json'), '--computer', '-', '--record', rec], { input: '[', expect: 65 });
+    assert.equal(fs.readdirSync(rec).length, 2);
 });
