@@ -95,10 +95,11 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# Changes when the flags do (the weight of a warning aside), so that what was built with others is built again.
+# Changes when the flags do (the weight of a warning aside), so that what was built with others is built again; AS_BUILT=1 takes it
+# as it is.
 FLAGS = $(CC) $(filter-out -Werror,$(ALL_CFLAGS) $(MERGE_CFLAGS)) $(ALL_LDFLAGS)
 same  = $(and $(findstring $(1),$(2)),$(findstring $(2),$(1)))
-$(BUILD)/flags: force
+$(BUILD)/flags: $(if $(AS_BUILT),,force)
 	$(shell mkdir -p $(@D))$(if $(call same,$(file <$@),$(FLAGS)),,$(file >$@,$(FLAGS)))@:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

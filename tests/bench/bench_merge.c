@@ -1,10 +1,14 @@
 /*
  * bench_merge.c - a merge, text to text, beside what jansson needs only to read the same three texts.
  *
- *     build/bench/bench_merge [FOLDER]        FOLDER holds what tests/bench/workload.mjs makes; else it is made
+ *     build/bench/bench_merge [FOLDER]               FOLDER holds what tests/bench/workload.mjs makes; else it is made
+ *     build/bench/bench_merge --turns FOLDER ITEMS   for tests/bench/peers.mjs: merges at each line `ours` on standard
+ *                                                    input, parses at `jansson`, and prints the ms that it took
  *
- * Both are measured in turn, in one process and in processor time, and only their ratio means anything on another machine. Peak memory is that of a
- * process that reads the three files and merges them, over that of one that merges empty states, as a multiple of the files' size.
+ * Both are measured in turn, in one process and in processor time, and only their ratio means anything on another machine.
+ * Peak memory is that of a process that reads the three files and merges them, over that of one that merges empty states,
+ * as a multiple of the files' size. The greatest workload is near the 1,000,000 items that a state may hold (merge §1),
+ * what both sides add included, and is for the engine alone.
  */
 #include <fcntl.h>
 #include <jansson.h>
@@ -19,9 +23,12 @@
 #include <trivet_merge.h>
 #include <unistd.h>
 
-enum { SIZES = 3, ROUNDS_MAX = 101 };
+enum { SIZES = 4, ROUNDS_MAX = 101 };
 
-static const struct { int items, rounds; } sizes[SIZES] = {{1000, 101}, {10000, 21}, {100000, 5}};
+/* `rounds` of the engine, `beside` of jansson. */
+static const struct {
+    int items, rounds, beside;
+} sizes[SIZES] = {{1000, 101, 101}, {10000, 31, 31}, {100000, 7, 7}, {960000, 3, 0}};
 
 typedef struct {
     char *json;
@@ -136,7 +143,8 @@ static void tidy(void) {
     malloc_trim(0);
 }
 
-static void measure(const char *folder, int items, int rounds) {
+/* Processor time of a merge of each item, text to text; ns. */
+static double measure(const char *folder, int items, int rounds, int beside) {
     double all[ROUNDS_MAX], read[ROUNDS_MAX], merge[ROUNDS_MAX], write[ROUNDS_MAX], jansson[ROUNDS_MAX];
     double memory = peak(folder, items) - peak(folder, 0), input;
     text texts[3];
@@ -146,28 +154,121 @@ static void measure(const char *folder, int items, int rounds) {
     for (int i = 0; i < rounds; i++) {
         tidy();
         stages s = merge_texts(texts);
-        tidy();
         all[i] = s.all;
         read[i] = s.read;
         merge[i] = s.merge;
         write[i] = s.write;
-        jansson[i] = parse_with_jansson(texts);
+        tidy();
+        if (i < beside)
+            jansson[i] = parse_with_jansson(texts);
     }
-    double ours = median(all, rounds), theirs = median(jansson, rounds);
-    printf("%7d items  %8.3f ms (read %.3f, merge %.3f, write %.3f)  jansson's three parses %8.3f ms  ratio "
-           "%.3f  "
-           "memory %.2f x input\n",
-           items, ours, median(read, rounds), median(merge, rounds), median(write, rounds), theirs,
-           ours / theirs, memory / input);
+    double ours = median(all, rounds), merged = median(merge, rounds);
+    printf(
+        "%7d items  %8.3f ms (read %.3f, merge %.3f, write %.3f), %.0f ns an item; merge alone %.1f million "
+        "items/s; memory %.2f x input",
+        items, ours, median(read, rounds), merged, median(write, rounds), ours * 1e6 / items,
+        items / merged / 1e3, memory / input);
+    if (beside > 0) {
+        double theirs = median(jansson, beside);
+        printf("; jansson's three parses %.3f ms, ratio %.3f", theirs, ours / theirs);
+    }
+    printf("\n");
     for (int i = 0; i < 3; i++)
         free(texts[i].json);
+    return ours * 1e6 / items;
+}
+
+/* ---- a slot that was renumbered ------------------------------------------------------------------------ */
+
+/* One slot; item i has the position that `place` gives it, and is dated in the order of the items. */
+static text slot_of(int items, double (*place)(int i, int items)) {
+    text t = {malloc((size_t)items * 96 + 32), 0};
+    if (!t.json)
+        die("a slot");
+    t.len = (size_t)sprintf(t.json, "{\"lists\":[[");
+    for (int i = 0; i < items; i++)
+        t.len += (size_t)sprintf(t.json + t.len,
+                                 "%s{\"id\":\"i%07d\",\"position\":%.17g,\"text\":\"t\",\"updatedAt\":%d}",
+                                 i ? "," : "", i, place(i, items), 1000 + i);
+    t.len += (size_t)sprintf(t.json + t.len, "]]}");
+    return t;
+}
+
+static double as_it_was(int i, int items) {
+    (void)items;
+    return i;
+}
+
+static double reversed(int i, int items) {
+    return items - i + 0.5;
+}
+
+static double renumbered(int i, int items) {
+    (void)items;
+    return 10.0 * i + 5;
+}
+
+/* A permutation, the same each time: 7919 is a prime and divides no size here. */
+static double shuffled(int i, int items) {
+    return (double)((long long)i * 7919 % items) + 0.25;
+}
+
+static void measure_slot(const char *what, int items, double (*phone)(int, int),
+                         double (*computer)(int, int)) {
+    double merge[5];
+    text texts[3] = {slot_of(items, as_it_was), slot_of(items, phone), slot_of(items, computer)};
+    for (int i = 0; i < 5; i++) {
+        tidy();
+        merge[i] = merge_texts(texts).merge;
+    }
+    printf("%7d items of one slot, %s: merge alone %.1f ms\n", items, what, median(merge, 5));
+    for (int i = 0; i < 3; i++)
+        free(texts[i].json);
+}
+
+static void measure_slots(void) {
+    measure_slot("reversed and renumbered by the phone", 100000, reversed, as_it_was);
+    measure_slot("reversed by the phone, renumbered by the computer", 100000, reversed, renumbered);
+    measure_slot("reversed by both", 100000, reversed, reversed);
+    measure_slot("shuffled by the phone, renumbered by the computer", 100000, shuffled, renumbered);
+    measure_slot("shuffled by the phone, reversed by the computer", 100000, shuffled, reversed);
+}
+
+/* ---- in turn with others ------------------------------------------------------------------------------- */
+
+static int turns(const char *folder, int items) {
+    char line[32];
+    text texts[3];
+    read_files(folder, items, texts);
+    merge_texts(texts);
+    while (fgets(line, sizeof line, stdin)) {
+        tidy();
+        struct timespec from, to;
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        if (strcmp(line, "ours\n") == 0)
+            merge_texts(texts);
+        else
+            parse_with_jansson(texts);
+        clock_gettime(CLOCK_MONOTONIC, &to);
+        printf("%.6f\n", (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6);
+        fflush(stdout);
+    }
+    for (int i = 0; i < 3; i++)
+        free(texts[i].json);
+    return 0;
 }
 
 static void make_inputs(const char *folder) {
     pid_t child = fork();
     int status;
     if (child == 0) {
-        execlp("node", "node", "tests/bench/workload.mjs", folder, (char *)NULL);
+        char items[SIZES][16], *arguments[SIZES + 5] = {"node", "--max-old-space-size=6000",
+                                                        "tests/bench/workload.mjs", (char *)folder};
+        for (int s = 0; s < SIZES; s++) {
+            snprintf(items[s], sizeof items[s], "%d", sizes[s].items);
+            arguments[4 + s] = items[s];
+        }
+        execvp("node", arguments);
         _exit(127);
     }
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
@@ -188,13 +289,19 @@ static void remove_inputs(const char *folder) {
 
 int main(int argc, char **argv) {
     char made[] = "/tmp/trivet-bench.XXXXXX";
+    double each[SIZES];
+    if (argc == 4 && strcmp(argv[1], "--turns") == 0)
+        return turns(argv[2], atoi(argv[3]));
     const char *folder = argc > 1 ? argv[1] : mkdtemp(made);
     if (!folder)
         die("a temporary folder");
     if (argc < 2)
         make_inputs(folder);
     for (int s = 0; s < SIZES; s++)
-        measure(folder, sizes[s].items, sizes[s].rounds);
+        each[s] = measure(folder, sizes[s].items, sizes[s].rounds, sizes[s].beside);
+    printf("an item costs %.2f times at %d what it costs at %d\n", each[3] / each[1], sizes[3].items,
+           sizes[1].items);
+    measure_slots();
     if (argc < 2)
         remove_inputs(folder);
     return 0;

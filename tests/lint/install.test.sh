@@ -12,9 +12,9 @@ root=$work/root
 lib=$root/opt/trivet/lib64
 CC=${CC:-cc}
 
-# The flags of the build at hand: nothing is compiled anew.
+# Whatever flags the build at hand was made with: nothing is compiled anew.
 installs() {
-    env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory --old-file="$BUILD/flags" BUILD="$BUILD" DESTDIR="$root" PREFIX=/opt/trivet LIBDIR=/opt/trivet/lib64 install
+    env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory AS_BUILT=1 BUILD="$BUILD" DESTDIR="$root" PREFIX=/opt/trivet LIBDIR=/opt/trivet/lib64 install
 }
 
 in_place() {
