@@ -22,7 +22,7 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodiu
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
                   sqlite3 strace
 CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) clang libclang-rt-dev lld valgrind
-BENCH_PACKAGES := $(BUILD_PACKAGES) nodejs node-ws node-tweetnacl
+BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
 LLHTTP_INCLUDE ?= /usr/share/include/llhttp
@@ -60,7 +60,7 @@ LLHTTP_OBJ := $(addprefix $(BUILD)/obj/llhttp/,api.o http.o llhttp.o)
 APP_OBJ    := $(filter-out $(BUILD)/obj/src/main.o,$(call obj,$(SRC)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test tests check check-all bench benches install install-merge wasm clean asan tsan sanitized fuzz fuzz-targets \
+.PHONY: all help run test tests check check-all bench benches install install-merge wasm coverage coverage-here clean asan tsan sanitized fuzz fuzz-targets \
         deps check-deps check-all-deps bench-deps format lint force
 
 all: $(BUILD)/trivet $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-merge.so $(BUILD)/libtrivet-proto.a
@@ -71,7 +71,7 @@ $(BUILD)/trivet: $(BUILD)/obj/src/main.o $(BUILD)/libtrivet-app.a $(BUILD)/libtr
 
 $(BUILD)/libtrivet-merge.a: $(MERGE_OBJ)
 # One set of objects for both of its forms; only what trivet_merge.h declares can be seen from outside.
-MERGE_CFLAGS := -fPIC -fvisibility=hidden -fno-semantic-interposition
+MERGE_CFLAGS := -fPIC -fvisibility=hidden -fno-semantic-interposition $(MERGE_COVERAGE)
 $(MERGE_OBJ): private ALL_CFLAGS += $(MERGE_CFLAGS)
 $(BUILD)/libtrivet-merge.so: $(MERGE_OBJ) merge/trivet_merge.map
 	$(call say,LINK,$@)
@@ -126,8 +126,9 @@ $(BUILD)/tests/test_merge%: $(BUILD)/obj/tests/test_merge%.o $(BUILD)/libtrivet-
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka -lm
 
-# Its memory runs out on purpose.
-$(BUILD)/tests/test_merge_memory: private ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# Their memory runs out on purpose, in arenas too.
+$(BUILD)/tests/test_merge_memory $(BUILD)/tests/test_merge_cases: private ALL_LDFLAGS += \
+    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=tm_alloc,--wrap=tm_alloc_array,--wrap=tm_alloc_bytes
 
 # This one makes each allocation fail in its turn.
 $(BUILD)/tests/test_proto_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
@@ -218,6 +219,17 @@ asan:
 tsan:
 	$(call again) BUILD=build-tsan HARDEN= SANITIZE='-fsanitize=thread' CFLAGS='-O1 -g -fno-omit-frame-pointer' tests
 
+# How much of merge/ the tests take, by gcov; a line that says `not covered: REASON` aside (tests/coverage.mjs).
+COVERAGE_LINES    ?= 96
+COVERAGE_BRANCHES ?= 92
+COVERAGE_BIN = $(filter $(BUILD)/tests/test_merge%,$(TEST_BIN))
+coverage: check-deps
+	$(call again) BUILD=build-coverage HARDEN= CFLAGS='-O0 -g' MERGE_COVERAGE=--coverage LDFLAGS=--coverage coverage-here
+coverage-here: $(BUILD)/trivet $(COVERAGE_BIN)
+	$(Q)rm -f $(BUILD)/obj/merge/*.gcda
+	$(run_tests) $(COVERAGE_BIN) $(FIXTURES)
+	$(Q)node tests/coverage.mjs $(BUILD)/obj/merge $(COVERAGE_LINES) $(COVERAGE_BRANCHES)
+
 # Each target for FUZZ_SECONDS, from the corpus in tests/fuzz/corpus/NAME where there is one.
 FUZZ_SECONDS ?= 20
 fuzz:
@@ -244,6 +256,8 @@ check-all: check-all-deps check
 	@echo '-- thread sanitizer'
 	$(call again) tsan
 	$(call again) BUILD=build-tsan TEST_BIN= FIXTURES= ORACLE= sanitized
+	@echo '-- coverage'
+	$(call again) coverage
 	@echo '-- fuzzing'
 	$(call again) fuzz
 	@echo 'all of it passed'
@@ -271,7 +285,7 @@ benches: all $(BENCH_BIN)
 bench: bench-deps
 	$(call again) benches
 	$(Q)for bench in $(BENCH_BIN); do echo "-- $$bench"; $$bench || exit 1; done
-	$(Q)for bench in $(filter-out %/workload.mjs,$(wildcard tests/bench/*.mjs)); do echo "-- $$bench"; TRIVET=$(BUILD)/trivet node $$bench || exit 1; done
+	$(Q)for bench in $(filter-out %/workload.mjs,$(wildcard tests/bench/*.mjs)); do echo "-- $$bench"; TRIVET=$(BUILD)/trivet BUILD=$(BUILD) node $$bench || exit 1; done
 
 # ---- the rest ----------------------------------------------------------------------------------------------
 
@@ -305,7 +319,7 @@ done
 endef
 
 clean:
-	rm -rf build build-asan build-tsan build-clang build-fuzz $(BUILD)
+	rm -rf build build-asan build-tsan build-coverage build-clang build-fuzz $(BUILD)
 
 help:
 	@echo 'make              build/trivet, build/libtrivet-merge.a and .so, build/libtrivet-proto.a'
@@ -318,6 +332,7 @@ help:
 	@echo 'make install-merge  the merge library alone, with header, pkg-config file and manual page'
 	@echo 'make wasm         the merge library as a WebAssembly module, build/wasm/trivet_merge.wasm (clang, lld)'
 	@echo 'make asan, tsan   builds with sanitizers in build-asan, build-tsan'
+	@echo 'make coverage     how much of merge/ the tests take, line by line'
 	@echo 'make fuzz         feeds the parsers (FUZZ_SECONDS=20 for each)'
 	@echo 'make format, lint the sources as .clang-format has them; what the compilers do not check'
 	@echo 'make deps, check-deps, check-all-deps, bench-deps: only installs what is missing'

@@ -2,9 +2,11 @@
  * Memory runs out at every allocation of a read, a merge, a write and each edit: once there and never again, and from
  * there on. Each time the answer is ENOMEM and nothing has changed, or all went well without that memory.
  *
- * The Makefile links this program so that the library's malloc() and its like come here first.
+ * The Makefile links this program so that the library's malloc() and its like, and its arenas', come here first.
  */
 #include "test_merge_support.h"
+
+#include "arena.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -42,6 +44,25 @@ void *__wrap_calloc(size_t count, size_t size) {
 
 void *__wrap_realloc(void *old, size_t size) {
     return runs_out() ? NULL : __real_realloc(old, size);
+}
+
+/* From an arena, whether or not it has room. */
+void *__real_tm_alloc(tm_arena *arena, size_t size);
+void *__wrap_tm_alloc(tm_arena *arena, size_t size);
+void *__wrap_tm_alloc(tm_arena *arena, size_t size) {
+    return runs_out() ? NULL : __real_tm_alloc(arena, size);
+}
+
+void *__real_tm_alloc_array(tm_arena *arena, size_t count, size_t size);
+void *__wrap_tm_alloc_array(tm_arena *arena, size_t count, size_t size);
+void *__wrap_tm_alloc_array(tm_arena *arena, size_t count, size_t size) {
+    return runs_out() ? NULL : __real_tm_alloc_array(arena, count, size);
+}
+
+char *__real_tm_alloc_bytes(tm_arena *arena, size_t size);
+char *__wrap_tm_alloc_bytes(tm_arena *arena, size_t size);
+char *__wrap_tm_alloc_bytes(tm_arena *arena, size_t size) {
+    return runs_out() ? NULL : __real_tm_alloc_bytes(arena, size);
 }
 
 /* Runs `step` with memory running out at each point in turn, until it no longer does. Returns how many points. */
