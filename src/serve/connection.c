@@ -198,8 +198,11 @@ static void check_secret(connection *c, const trivet_proto_event *event) {
 /* ---- events of the machine ---- */
 
 static void on_refused(const connection *c, const trivet_proto_event *event) {
-    SAY(c, LOG_WARNING, "refused %s: %s%s%s", trivet_proto_type_name(event->type), event->error.path,
-        event->error.path[0] ? ": " : "", event->error.reason);
+    char path[256]; /* may name a key that the peer made up */
+
+    log_name(event->error.path, path, sizeof path);
+    SAY(c, LOG_WARNING, "refused %s: %s%s%s", trivet_proto_type_name(event->type), path, path[0] ? ": " : "",
+        event->error.reason);
 }
 
 static void act(connection *c, trivet_proto_event *event) {

@@ -227,9 +227,16 @@ static void propose(sync_run *s) {
         not_sent(s, rc);
 }
 
-static void act(sync_run *s) {
+static void say_refusal(sync_run *s) {
     const trivet_merge_error *refusal = reconcile_refusal(s->reconcile);
+    char path[256]; /* may name a key that the peer made up */
 
+    log_name(refusal->path, path, sizeof path);
+    SAY(s, LOG_WARNING, "refused state_sync: %s: %s%s%s", trivet_merge_side_name(refusal->side), path,
+        path[0] ? ": " : "", refusal->reason);
+}
+
+static void act(sync_run *s) {
     switch (s->outcome) {
     case RECONCILE_KEEP:
         confirmed(s, false);
@@ -244,8 +251,7 @@ static void act(sync_run *s) {
         ask(s);
         return;
     case RECONCILE_REFUSED:
-        SAY(s, LOG_WARNING, "refused state_sync: %s: %s%s%s", trivet_merge_side_name(refusal->side),
-            refusal->path, refusal->path[0] ? ": " : "", refusal->reason);
+        say_refusal(s);
         cancel(s, "refused");
         return;
     case RECONCILE_RESTLESS:
