@@ -3,7 +3,8 @@
  *
  *     build/bench/bench_merge [FOLDER]               FOLDER holds what tests/bench/workload.mjs makes; else it is made
  *     build/bench/bench_merge --turns FOLDER ITEMS   for tests/bench/peers.mjs: merges at each line `ours` on standard
- *                                                    input, parses at `jansson`, and prints the ms that it took
+ *                                                    input, parses at `jansson`, runs git on the files
+ *                                                    FOLDER/ITEMS.SIDE.lines at `git`, and prints the ms that it took
  *
  * Both are measured in turn, in one process and in processor time, and only their ratio means anything on another machine.
  * Peak memory is that of a process that reads the three files and merges them, over that of one that merges empty states,
@@ -236,21 +237,37 @@ static void measure_slots(void) {
 
 /* ---- in turn with others ------------------------------------------------------------------------------- */
 
+static double merge_with_git(const char *folder, int items) {
+    char p[512], a[512], c[512];
+    struct rusage usage;
+    int status;
+    snprintf(p, sizeof p, "%s/%d.phone.lines", folder, items);
+    snprintf(a, sizeof a, "%s/%d.ancestor.lines", folder, items);
+    snprintf(c, sizeof c, "%s/%d.computer.lines", folder, items);
+    pid_t child = fork();
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        dup2(nowhere, STDOUT_FILENO);
+        execlp("git", "git", "merge-file", "-p", "-q", p, a, c, (char *)NULL);
+        _exit(255);
+    }
+    /* its status is the number of conflicts, 127 at most */
+    if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) ||
+        WEXITSTATUS(status) > 127)
+        die("git merge-file");
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
+}
+
 static int turns(const char *folder, int items) {
     char line[32];
     text texts[3];
     read_files(folder, items, texts);
-    merge_texts(texts);
     while (fgets(line, sizeof line, stdin)) {
         tidy();
-        struct timespec from, to;
-        clock_gettime(CLOCK_MONOTONIC, &from);
-        if (strcmp(line, "ours\n") == 0)
-            merge_texts(texts);
-        else
-            parse_with_jansson(texts);
-        clock_gettime(CLOCK_MONOTONIC, &to);
-        printf("%.6f\n", (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6);
+        printf("%.6f\n", strcmp(line, "ours\n") == 0      ? merge_texts(texts).all
+                         : strcmp(line, "jansson\n") == 0 ? parse_with_jansson(texts)
+                                                          : merge_with_git(folder, items));
         fflush(stdout);
     }
     for (int i = 0; i < 3; i++)

@@ -10,7 +10,7 @@
  *     Yjs, Automerge   a document loaded twice, each side's edits made (which they are is found before), merged, saved
  *     node-diff3, git  a line for each item, in order: lines in, lines out (git as a process, with its files)
  *
- * All take their turns in one run, wall clock, and the middle one of each counts. The packages come from npm by tests/bench/peers's
+ * All take their turns in one run, in processor time (that of the collector's threads included), and the middle one of each counts. The packages come from npm by tests/bench/peers's
  * lockfile into the build folder; where npm cannot be had, its three rows say so.
  */
 import fs from 'node:fs';
@@ -27,7 +27,8 @@ const SIZES = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [100
 const SIDES = ['ancestor', 'phone', 'computer'];
 const KEPT = ['text', 'done', 'position', 'updatedAt', 'deleted', 'deletedAt'];
 /* How often each has its turn, by size: small merges are quick, and their times vary more. */
-const rounds = (items, slow) => (items <= 1000 ? 15 : items <= 10000 ? 5 : slow ? 1 : 3);
+const SLOW = ['node-diff3', 'Yjs', 'Automerge'];
+const rounds = (items, name) => (items <= 1000 ? 15 : SLOW.includes(name) ? (items <= 10000 ? 3 : 1) : 7);
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trivet-peers-'));
 process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
@@ -99,13 +100,14 @@ function turns(items) {
         child.stdin.write(`${what}\n`);
         return Number((await lines.next()).value);
     };
-    return { ours: turn('ours'), jansson: turn('jansson'), end: () => child.stdin.end() };
+    return { ours: turn('ours'), jansson: turn('jansson'), git: turn('git'), end: () => child.stdin.end() };
 }
 
 const timed = (work) => async () => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     work();
-    return performance.now() - start;
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1000;
 };
 
 function yjs(Y, states, items, edits) {
@@ -155,15 +157,6 @@ const diff3 = (merge, texts) =>
             .join('\n');
     });
 
-function git(texts, items) {
-    const files = ['phone', 'ancestor', 'computer'].map((side) => path.join(folder, `${items}.${side}.lines`));
-    [texts[1], texts[0], texts[2]].forEach((text, i) => fs.writeFileSync(files[i], text));
-    return timed(() => {
-        const { status, error } = spawnSync('git', ['merge-file', '-p', '-q', ...files], { stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 30 });
-        if (error || status > 127) throw error ?? new Error('git merge-file failed');
-    });
-}
-
 /* ---- a run ------------------------------------------------------------------------------------------------- */
 
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
@@ -174,8 +167,9 @@ async function measure(items, packages) {
     const [known, ...edited] = states.map(itemsOf);
     const edits = edited.map((to, side) => editsOf(known, to, states[side + 1], states[0]));
     const texts = states.map(linesOf);
+    SIDES.forEach((side, i) => fs.writeFileSync(path.join(folder, `${items}.${side}.lines`), texts[i]));
     const c = turns(items);
-    const peers = { trivet: c.ours, jansson: c.jansson, 'git merge-file': git(texts, items) };
+    const peers = { trivet: c.ours, jansson: c.jansson, 'git merge-file': c.git };
     if (packages) {
         peers['node-diff3'] = diff3(packages.diff3Merge, texts);
         peers.Yjs = yjs(packages.Y, states, known, edits);
@@ -183,9 +177,8 @@ async function measure(items, packages) {
     }
     const times = Object.fromEntries(Object.keys(peers).map((name) => [name, []]));
     if (items <= 10000) for (const run of Object.values(peers)) await run(); // the first time warms up
-    for (let round = 0; round < rounds(items, false); round++)
-        for (const [name, run] of Object.entries(peers))
-            if (name !== 'Automerge' || round < rounds(items, true)) times[name].push(await run());
+    for (let round = 0; round < rounds(items); round++)
+        for (const [name, run] of Object.entries(peers)) if (round < rounds(items, name)) times[name].push(await run());
     c.end();
     return Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
 }
