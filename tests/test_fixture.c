@@ -60,6 +60,20 @@ static void put_text(FILE *out) {
     fputc('"', out);
 }
 
+/* Lines that all states start from, some gone and others between them, so that the sides merge by lines. */
+static void put_pad(FILE *out) {
+    fputc('"', out);
+    for (unsigned i = 0; i < 8; i++) {
+        if (!one_in(25))
+            fprintf(out, "%c%s %u\\n", "aA"[i % 2], MARK, i);
+        if (one_in(i == 4 ? 2 : 25)) { /* often at one place */
+            put_word(out);
+            fputs("\\n", out);
+        }
+    }
+    fputc('"', out);
+}
+
 static void put_unknown_value(FILE *out, unsigned depth) {
     static const char *const plain[] = {"1",    "1.0",  "-0.50", "1e400", "123456789012345678901",
                                         "true", "null", "[]",    "{}"};
@@ -120,9 +134,12 @@ static void put_item(FILE *out, unsigned id) {
 
 static void put_entries(FILE *out, const char *key, const char *field) {
     fprintf(out, "\"%s\":[", key);
-    for (unsigned i = 0, count = below(4); i < count; i++) {
+    for (unsigned i = 0, count = 1 + below(4); i < count; i++) {
         fprintf(out, "%s{\"%s\":", i ? "," : "", field);
-        put_text(out);
+        if (field[0] == 'c' && !one_in(4))
+            put_pad(out);
+        else
+            put_text(out);
         fprintf(out, ",\"updatedAt\":%s", time_text());
         put_unknown(out);
         fputc('}', out);
@@ -265,7 +282,7 @@ static size_t look_for_mark(const char *path) {
 
 static void nothing_survives_and_all_behaves(void **state) {
     enum { RUNS = 400 };
-    unsigned conflicts = 0, larges = 0, picked = 0;
+    unsigned conflicts = 0, larges = 0, picked = 0, by_lines = 0;
     (void)state;
     for (unsigned i = 0; i < RUNS; i++) {
         seed = i;
@@ -278,6 +295,9 @@ static void nothing_survives_and_all_behaves(void **state) {
         conflicts += trivet_merge_result_status(real.result) == TRIVET_MERGE_CONFLICT;
         larges += trivet_merge_result_status(real.result) == TRIVET_MERGE_LARGE_CHANGE;
         picked += in.pick_count > 0;
+        trivet_merge_counts counts;
+        trivet_merge_result_counts(real.result, &counts);
+        by_lines += counts.scratchpad_line_merged > 0;
         if (fixture_keep(folder, &in, one_in(2) ? real.result : NULL, &kept) != 0)
             fail_msg("run %u: %s", i, kept.error);
         if (!kept.alike)
@@ -298,7 +318,7 @@ static void nothing_survives_and_all_behaves(void **state) {
         fixture_inputs_release(&in);
     }
     /* the runs are of all kinds */
-    assert_true(conflicts > 20 && larges > 10 && picked > 20);
+    assert_true(conflicts > 20 && larges > 10 && picked > 20 && by_lines > 30);
 }
 
 static fixture_inputs inputs_of(const char *phone, const char *computer) {
