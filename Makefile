@@ -245,8 +245,8 @@ check-all: check-all-deps check
 	$(call again) wasm
 	@echo '-- clang'
 	$(call again) BUILD=build-clang CC=clang WERROR=1 tests
-	@echo '-- the oracle'
-	$(run_tests) 'node tests/oracle/compare.mjs 100000 1000000'
+	@echo '-- the oracle, and properties'
+	$(run_tests) 'node tests/oracle/compare.mjs 100000 1000000' '$(BUILD)/tests/test_merge_properties 1000000 1000000'
 	@echo '-- simulated histories'
 	$(Q)TRIVET=$(BUILD)/trivet JOBS=$(JOBS) TEST_TIMEOUT=7200 tests/run.sh '$(BUILD)/tests/test_reconcile_sim 100000 1' \
 	    '$(BUILD)/tests/test_reconcile_sim 100000 100001'

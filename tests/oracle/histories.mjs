@@ -38,11 +38,13 @@ export const generate = (seed) => {
     // Some cases are about order, some about text, some about nothing in particular.
     const about = r.of(['all', 'all', 'order', 'order', 'order', 'text', 'text', 'items', 'presence', 'clash', 'clash', 'odd']);
     // What both sides like to edit, and when.
+    const undated = r.chance(0.1);
     const hot = { section: r.chance(0.8) ? 'lists' : 'lockedLists', at: r.below(6), slot: r.below(3), time: r.of(['20', '30', '40']) };
     const odd = (p) => r.chance(about === 'odd' ? p * 4 : p);
     const clock = () => String(odd(0.01) ? r.of(['0', LAST, '9007199254740990', '1e1', '20.0']) : r.of([10, 20, 20, 30, 30, 40, 50]));
     const now = () => (r.chance(about === 'clash' ? 0.8 : 0.4) ? hot.time : clock());
     const ids = about === 'odd' || r.chance(0.1) ? IDS : IDS.slice(0, about === 'order' ? 12 : 8);
+    if (about === 'order' && r.chance(0.1)) ids.push(...Array.from({ length: 20 }, (_, i) => `i${i}`));
     const id = () => (about === 'order' || !odd(0.05) ? r.of(ids) : r.of(IDS));
     const position = () => (odd(0.1) ? r.of(POSITIONS) : r.of(POSITIONS.slice(0, 6)));
     const value = () => r.of(VALUES);
@@ -71,7 +73,7 @@ export const generate = (seed) => {
         else fields.label = text();
         if (odd(0.05)) delete fields[section === 'scratchpad' ? 'content' : 'label'];
         if (section !== 'scratchpad' && r.chance(0.7)) fields.section = r.of(['"lists"', '"a"', '"b"']);
-        if (!odd(0.05)) fields.updatedAt = r.chance(0.1) ? '0' : clock();
+        if (!odd(0.05)) fields.updatedAt = r.chance(undated ? 0.8 : 0.1) ? '0' : clock();
         if (odd(0.05)) fields[r.of(NAMES.slice(0, 7))] = value();
         return { fields };
     };
@@ -81,7 +83,7 @@ export const generate = (seed) => {
             if (!r.chance(section === hot.section ? 0.95 : 0.2)) continue;
             const slots = r.chance(0.05) ? 0 : 1 + r.below(about === 'order' ? 2 : 3);
             state[section] = { slots, items: [] };
-            for (let i = r.below(about === 'order' ? r.of([4, 8, 12]) : 6); i > 0 && slots; i--) {
+            for (let i = r.below(about === 'order' ? r.of([4, 8, 12, 30]) : 6); i > 0 && slots; i--) {
                 const item = newItem(r.below(slots));
                 if (!state[section].items.some((other) => other.fields.id === item.fields.id)) state[section].items.push(item);
             }
@@ -133,7 +135,7 @@ export const generate = (seed) => {
         const usual = ['add', 'add', 'edit', 'edit', 'tick', 'del', 'gone', 'slot', 'place'];
         const menus = {
             order: ['add', 'place', 'place', 'place', 'slot', 'renumber', 'renumber', 'shuffle', 'del', 'gone', 'restore', 'edit'],
-            presence: ['add', 'del', 'del', 'restore', 'restore', 'gone', 'purge', 'edit', 'pair'],
+            presence: ['add', 'del', 'del', 'restore', 'restore', 'restore', 'gone', 'purge', 'edit', 'pair', 'slot', 'slot', 'renumber'],
             odd: Object.keys(kinds),
             text: usual,
             clash: ['edit', 'edit', 'tick', 'slot', 'slot', 'place', 'unknown', 'unknown', 'created', 'renumber', 'add', 'del'],
@@ -147,7 +149,7 @@ export const generate = (seed) => {
     const editEntries = (view, section) => {
         const one = view.length ? r.of(view) : undefined;
         const name = section === 'scratchpad' ? 'content' : 'label';
-        const stamp = () => { one.fields.updatedAt = now(); };
+        const stamp = () => { one.fields.updatedAt = undated ? '0' : now(); };
         const kinds = {
             write: () => { one.fields[name] = section === 'scratchpad' && r.chance(0.5) ? content() : text(); stamp(); },
             lines: () => {
