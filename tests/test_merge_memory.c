@@ -193,6 +193,37 @@ static void a_merge_with_picks(void **unused) {
     free(w.expected);
 }
 
+/* A renumbered slot whose order is built, with more items than fit at first, and lines of a scratchpad. */
+static char *numbered(int step, const char *moved, const char *content, int time) {
+    char *json = allocate(8192), *p = json + sprintf(json, "{\"lists\":[[");
+    for (int i = 0; i < 50; i++)
+        p += sprintf(p, "%s{\"id\":\"n%d\",\"text\":\"\",\"position\":%d}", i ? "," : "", i, i * step);
+    p += sprintf(p, ",{\"id\":\"x\",\"text\":\"\",\"position\":%s,\"updatedAt\":%d}]],", moved, time);
+    sprintf(p, "\"scratchpad\":[{\"content\":\"%s\",\"updatedAt\":%d}]}", content, time);
+    return json;
+}
+
+static void orders_and_lines(void **unused) {
+    (void)unused;
+    whole_merge w = {numbered(1, "60", "a\\nb\\nc", 1),
+                     numbered(2, "61", "A\\nb\\nc", 8),
+                     numbered(1, "2.5", "a\\nb\\nC", 9),
+                     NULL,
+                     0,
+                     NULL,
+                     NULL,
+                     TRIVET_MERGE_ERROR_INIT};
+    assert_int_equal(read_merge_write(&w), 0);
+    w.expected = w.out;
+    assert_non_null(strstr(w.expected, "\"id\":\"x\",\"position\":5,"));
+    assert_non_null(strstr(w.expected, "A\\nb\\nC"));
+    assert_true(exhaust(read_merge_write, expect_enomem_or_the_same, &w) > 80);
+    free(w.expected);
+    free(w.a);
+    free(w.p);
+    free(w.c);
+}
+
 /* ---- edits -------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -345,9 +376,8 @@ static void finding_without_memory(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_whole_merge),
-        cmocka_unit_test(a_merge_with_picks),
-        cmocka_unit_test(edits),
+        cmocka_unit_test(a_whole_merge),          cmocka_unit_test(a_merge_with_picks),
+        cmocka_unit_test(orders_and_lines),       cmocka_unit_test(edits),
         cmocka_unit_test(finding_without_memory),
     };
     return cmocka_run_group_tests_name("merge: memory", tests, NULL, NULL);
