@@ -72,16 +72,15 @@ static uint64_t worth(const bool *preferred, size_t i) {
     return (UINT64_C(1) << 32) + (preferred && preferred[i]);
 }
 
-/* Takes each member that continues what was taken and can still lead to `wanted`. */
-static void walk(const uint32_t *rank, const bool *preferred, size_t count, const uint64_t *values,
-                 uint64_t wanted, bool *chosen) {
-    size_t above = 0;
+/*
+ * Takes each member that can still lead to `wanted`. Its rank need not be looked at: one of lesser rank than the last that
+ * was taken, and before the one that may follow that, would be worth more.
+ */
+static void walk(const bool *preferred, size_t count, const uint64_t *values, uint64_t wanted, bool *chosen) {
     for (size_t i = 0; i < count; i++) {
-        chosen[i] = wanted > 0 && values[i] == wanted && rank[i] >= above;
-        if (chosen[i]) {
+        chosen[i] = wanted > 0 && values[i] == wanted;
+        if (chosen[i])
             wanted -= worth(preferred, i);
-            above = (size_t)rank[i] + 1;
-        }
     }
 }
 
@@ -99,7 +98,7 @@ int tm_ascend(const uint32_t *rank, const bool *preferred, size_t count, bool *c
         raise_best(tree, count, rank[i], values[i]);
         best = values[i] > best ? values[i] : best;
     }
-    walk(rank, preferred, count, values, best, chosen);
+    walk(preferred, count, values, best, chosen);
     free(values);
     return 0;
 }

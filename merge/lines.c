@@ -192,11 +192,8 @@ static size_t measure(const tm_alignment *x, uint32_t *lengths, size_t *latest) 
         for (size_t j = 0; j < x->equal_count[i]; j++) {
             size_t length = longest_behind(latest, longest, equal[j]) + 1;
             lengths[at + j] = (uint32_t)length;
-            if (length > longest)
-                longest = length;
-            else if (latest[length] >= equal[j])
-                continue;
-            latest[length] = equal[j];
+            longest = length > longest ? length : longest;
+            latest[length] = equal[j]; /* what was there is no later line, or the search had found it */
         }
     }
     return longest;

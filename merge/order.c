@@ -164,14 +164,14 @@ static void fill(double *values, size_t from, size_t to, size_t count) {
     }
 }
 
-/* Whether each value shows where it should; kept ones do, even two that are equal. */
+/*
+ * Whether each value shows where it should; kept ones do, even two that are equal. One that is not finite stands between
+ * two finite ones that were kept, and so is not below the next.
+ */
 static bool ascend_in_doubles(const builder *b) {
-    for (size_t i = 0; i < b->from->count; i++) {
-        if (b->values[i] - b->values[i] != 0)
+    for (size_t i = 1; i < b->from->count; i++)
+        if (!(b->kept[i - 1] && b->kept[i]) && !(b->values[i - 1] < b->values[i]))
             return false;
-        if (i > 0 && !(b->kept[i - 1] && b->kept[i]) && !(b->values[i - 1] < b->values[i]))
-            return false;
-    }
     return true;
 }
 

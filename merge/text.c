@@ -83,7 +83,7 @@ static bool apply_both(text_merge *t) {
         next_hunk(&t->c, &t->a);
         return true;
     }
-    if (!is_insertion(p) || !is_insertion(c) || p->from != c->from)
+    if (!is_insertion(p) || !is_insertion(c)) /* two insertions touch at one place only */
         return false;
     bool p_first = t->bytes ? tm_slice_compare(p->lines, c->lines) < 0 : t->p_first;
     apply(t, p_first ? &t->p : &t->c);
