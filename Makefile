@@ -130,6 +130,16 @@ $(BUILD)/tests/test_merge%: $(BUILD)/obj/tests/test_merge%.o $(BUILD)/libtrivet-
 $(BUILD)/tests/test_merge_memory $(BUILD)/tests/test_merge_cases: private ALL_LDFLAGS += \
     -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=tm_alloc,--wrap=tm_alloc_array,--wrap=tm_alloc_bytes
 
+# Counts the library's steps: objects of its own, in which each basic block calls.
+$(BUILD)/obj/steps/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,"$< counted")
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize-coverage=trace-pc -c -o $@ $<
+$(BUILD)/tests/test_merge_growth: $(BUILD)/obj/tests/test_merge_growth.o $(patsubst merge/%.c,$(BUILD)/obj/steps/merge/%.o,$(MERGE_SRC))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=memmove,--wrap=memcpy,--wrap=memcmp -o $@ $^ -lcmocka -lm
+
 # This one makes each allocation fail in its turn.
 $(BUILD)/tests/test_proto_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
 

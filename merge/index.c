@@ -1,7 +1,6 @@
-/* index.c - linear probing; when that goes wrong, binary search. */
+/* index.c - linear probing; when that goes wrong, a crit-bit tree. */
 #include "index.h"
 
-#include "sort.h"
 #include "state.h"
 
 /* At half load a table of a million honest ids has no probe nearly as long. */
@@ -51,60 +50,107 @@ int tm_index_init(tm_index *index, tm_arena *arena, size_t count) {
     if (!table)
         return TRIVET_MERGE_ENOMEM;
     memset(table, 0, size * sizeof *table);
-    *index = (tm_index){table, size - 1, 0, false, 0};
+    *index = (tm_index){table, size - 1, 0, false, NULL};
     return 0;
 }
 
-/* ---- sorted -------------------------------------------------------------------------------------------- */
+/* ---- tree ---------------------------------------------------------------------------------------------- */
 
-static int compare_ids(const void *a, const void *b) {
-    return tm_slice_compare(((const tm_node *)a)->item.id, ((const tm_node *)b)->item.id);
+/*
+ * Where ids first part: left of a branch are those that have a 0 in the one bit of the one byte, right of it those that have a 1.
+ * Down the tree the places only move towards the ends of the ids. Behind its end an id reads as zeros; no slice holds one.
+ * A link's lowest bit tells a branch from a node: both are aligned.
+ */
+typedef struct {
+    void *child[2];
+    size_t byte;
+    unsigned others; /* all bits but that one */
+} branch;
+
+static bool is_branch(const void *link) {
+    return ((uintptr_t)link & 1) != 0;
 }
 
-/* Where the id stands or would stand. */
-static size_t lower_bound(const tm_index *index, tm_slice id) {
-    size_t low = 0, high = index->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (tm_slice_compare(index->table[middle]->item.id, id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+static branch *branch_of(void *link) {
+    return (branch *)(void *)((char *)link - 1);
+}
+
+static unsigned byte_at(tm_slice id, size_t at) {
+    return at < id.len ? (unsigned char)id.data[at] : 0;
+}
+
+static unsigned direction(const branch *b, tm_slice id) {
+    return (b->others | byte_at(id, b->byte)) == 0xff;
+}
+
+/* The link to the one node that the id could be; where `above` is given, also that to the branch over it, NULL for none. */
+static void **leaf(tm_index *index, tm_slice id, void ***above) {
+    void **link = &index->root, **last = NULL;
+    while (is_branch(*link)) {
+        branch *b = branch_of(*link);
+        last = link;
+        link = &b->child[direction(b, id)];
     }
-    return low;
+    if (above)
+        *above = last;
+    return link;
 }
 
-static int make_sorted(tm_index *index, tm_arena *arena) {
-    size_t room = index->mask + 1, count = 0;
-    tm_node **array = tm_alloc_array(arena, room, sizeof *array);
-    if (!array)
-        return TRIVET_MERGE_ENOMEM;
-    for (size_t i = 0; i <= index->mask; i++)
-        if (index->table[i])
-            array[count++] = index->table[i];
-    tm_sort((void **)array, count, compare_ids, NULL);
-    *index = (tm_index){array, 0, count, true, room};
-    return 0;
-}
-
-static int add_sorted(tm_index *index, tm_arena *arena, tm_node *node, tm_node **present) {
-    size_t at = lower_bound(index, node->item.id);
-    if (at < index->count && tm_slice_equal(index->table[at]->item.id, node->item.id)) {
-        *present = index->table[at];
+static int add_to_tree(tm_index *index, tm_arena *arena, tm_node *node, tm_node **present) {
+    tm_slice id = node->item.id;
+    if (!index->root) {
+        index->root = node;
+        index->count++;
         return 0;
     }
-    if (index->count == index->room) {
-        tm_node **array = tm_alloc_array(arena, index->room * 2, sizeof *array);
-        if (!array)
-            return TRIVET_MERGE_ENOMEM;
-        memcpy(array, index->table, index->count * sizeof *array);
-        index->table = array;
-        index->room *= 2;
+    tm_node *nearest = *leaf(index, id, NULL);
+    if (tm_slice_equal(nearest->item.id, id)) {
+        *present = nearest;
+        return 0;
     }
-    memmove(index->table + at + 1, index->table + at, (index->count - at) * sizeof *index->table);
-    index->table[at] = node;
+    branch *b = tm_alloc(arena, sizeof *b);
+    if (!b)
+        return TRIVET_MERGE_ENOMEM;
+    for (b->byte = 0; byte_at(id, b->byte) == byte_at(nearest->item.id, b->byte);)
+        b->byte++;
+    unsigned parting = byte_at(id, b->byte) ^ byte_at(nearest->item.id, b->byte);
+    while ((parting & (parting - 1)) != 0)
+        parting &= parting - 1; /* the highest bit stays */
+    b->others = parting ^ 0xff;
+    void **link = &index->root;
+    while (is_branch(*link)) {
+        branch *next = branch_of(*link);
+        if (next->byte > b->byte || (next->byte == b->byte && next->others > b->others))
+            break;
+        link = &next->child[direction(next, id)];
+    }
+    unsigned side = direction(b, id);
+    b->child[side] = node;
+    b->child[1 - side] = *link;
+    *link = (char *)b + 1;
     index->count++;
     return 0;
+}
+
+static int make_tree(tm_index *index, tm_arena *arena) {
+    tm_index tree = {.table = index->table, .is_tree = true};
+    for (size_t i = 0; i <= index->mask; i++) {
+        tm_node *present;
+        if (index->table[i] && add_to_tree(&tree, arena, index->table[i], &present) != 0)
+            return TRIVET_MERGE_ENOMEM;
+    }
+    *index = tree;
+    return 0;
+}
+
+static void remove_from_tree(tm_index *index, tm_slice id) {
+    void **above, **link = leaf(index, id, &above);
+    if (above) {
+        branch *b = branch_of(*above);
+        *above = b->child[link == &b->child[0]];
+    } else {
+        index->root = NULL;
+    }
 }
 
 /* ---- hashed -------------------------------------------------------------------------------------------- */
@@ -138,7 +184,7 @@ static int grow(tm_index *index, tm_arena *arena) {
 
 int tm_index_add(tm_index *index, tm_arena *arena, tm_node *node, tm_node **present) {
     *present = NULL;
-    if (!index->sorted) {
+    if (!index->is_tree) {
         size_t steps;
         if ((index->count + 1) * 2 > index->mask + 1 && grow(index, arena) != 0)
             return TRIVET_MERGE_ENOMEM;
@@ -151,16 +197,16 @@ int tm_index_add(tm_index *index, tm_arena *arena, tm_node *node, tm_node **pres
             }
             return 0;
         }
-        if (make_sorted(index, arena) != 0)
+        if (make_tree(index, arena) != 0)
             return TRIVET_MERGE_ENOMEM;
     }
-    return add_sorted(index, arena, node, present);
+    return add_to_tree(index, arena, node, present);
 }
 
 tm_node *tm_index_find(const tm_index *index, tm_slice id, uint32_t hash) {
-    if (index->sorted) {
-        size_t at = lower_bound(index, id);
-        return at < index->count && tm_slice_equal(index->table[at]->item.id, id) ? index->table[at] : NULL;
+    if (index->is_tree) {
+        tm_node *node = *leaf((tm_index *)index, id, NULL);
+        return node && tm_slice_equal(node->item.id, id) ? node : NULL;
     }
     size_t steps;
     return *probe(index, id, hash, &steps);
@@ -168,17 +214,16 @@ tm_node *tm_index_find(const tm_index *index, tm_slice id, uint32_t hash) {
 
 void tm_index_replace(tm_index *index, tm_node *node) {
     size_t steps;
-    if (index->sorted)
-        index->table[lower_bound(index, node->item.id)] = node;
+    if (index->is_tree)
+        *leaf(index, node->item.id, NULL) = node;
     else
         *probe(index, node->item.id, node->hash, &steps) = node;
 }
 
 void tm_index_remove(tm_index *index, tm_slice id, uint32_t hash) {
     index->count--;
-    if (index->sorted) {
-        size_t at = lower_bound(index, id);
-        memmove(index->table + at, index->table + at + 1, (index->count - at) * sizeof *index->table);
+    if (index->is_tree) {
+        remove_from_tree(index, id);
         return;
     }
     size_t steps, hole = (size_t)(probe(index, id, hash, &steps) - index->table);

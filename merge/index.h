@@ -2,8 +2,8 @@
  * index.h - a section's nodes by id.
  *
  * An open-addressing hash table, half full at most. The hash has no secret (the engine has no randomness), so
- * whoever makes up ids can make them collide; a probe that gets long therefore turns the index into a sorted
- * array, and no input costs more than O(log n) a look-up.
+ * whoever makes up ids can make them collide; a probe that gets long therefore turns the index into a crit-bit
+ * tree, in which no id costs more than its own length, to look up or to add.
  */
 #ifndef TM_INDEX_H
 #define TM_INDEX_H
@@ -16,10 +16,10 @@ struct tm_node;
 
 typedef struct {
     struct tm_node **table; /* NULL: not built */
-    size_t mask;            /* hash: table size - 1 */
+    size_t mask;            /* table size - 1 */
     size_t count;
-    bool sorted; /* `table` is an array of `count` nodes in the order of their ids, with `room` */
-    size_t room;
+    bool is_tree; /* `root` holds all, and the table nothing */
+    void *root;
 } tm_index;
 
 uint32_t tm_hash(tm_slice id);

@@ -130,7 +130,7 @@ static void colliding_ids_work(void **unused) {
     char *json = items_json(ids, COUNT, 1);
     trivet_merge_state *at_once = read_text(json), *one_by_one;
     trivet_merge_item item;
-    assert_true(at_once->items[0].index.sorted);
+    assert_true(at_once->items[0].index.is_tree);
     assert_found(at_once, ids, COUNT, COUNT);
     assert_int_equal(trivet_merge_state_new(&one_by_one), 0);
     for (size_t i = 0; i < COUNT; i++) {
@@ -138,7 +138,7 @@ static void colliding_ids_work(void **unused) {
         assert_int_equal(trivet_merge_put_item(one_by_one, TRIVET_MERGE_LISTS, 0, &item, NULL), 0);
         assert_true(trivet_merge_item_find(one_by_one, TRIVET_MERGE_LISTS, item.id, &item, NULL));
     }
-    assert_true(one_by_one->items[0].index.sorted);
+    assert_true(one_by_one->items[0].index.is_tree);
     assert_true(trivet_merge_state_equal(at_once, one_by_one));
     assert_int_equal(trivet_merge_remove_item(one_by_one, TRIVET_MERGE_LISTS, SLICE(ids[77])), 0);
     assert_int_equal(trivet_merge_remove_item(one_by_one, TRIVET_MERGE_LISTS, SLICE(ids[77])),
@@ -158,7 +158,7 @@ static void hashed_removal(void **unused) {
     char *json = items_json(ids, COUNT, 1);
     for (size_t gone = 0; gone < COUNT; gone++) {
         trivet_merge_state *state = read_text(json);
-        assert_false(state->items[0].index.sorted);
+        assert_false(state->items[0].index.is_tree);
         assert_int_equal(trivet_merge_remove_item(state, TRIVET_MERGE_LISTS, SLICE(ids[gone])), 0);
         assert_found(state, ids, COUNT, gone);
         trivet_merge_state_free(state);
