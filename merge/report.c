@@ -177,69 +177,101 @@ int tm_report_entry(tm_merge *m, const tm_entry *p, const tm_entry *c, const tm_
 
 /* ---- order --------------------------------------------------------------------------------------------- */
 
-static int compare_slices(tm_slice a, tm_slice b) {
+/* What mostly decides between two, side by side in memory; the ids themselves lie all over the documents. */
+typedef struct {
+    uint64_t key; /* section, slot, and how the id begins */
+    const void *of;
+} sorted;
+
+static uint64_t sort_key(trivet_merge_section section, size_t slot, tm_slice id) {
+    enum { ID_BYTES = 6 };
+    uint64_t key = (uint64_t)section << 8 | slot; /* below 64 */
+    for (size_t i = 0; i < ID_BYTES; i++)
+        key = key << 8 | (i < id.len ? (unsigned char)id.data[i] : 0); /* no id holds a 0 */
+    return key;
+}
+
+/* The same section and slot: an entry, which has no id, before items. */
+static int compare_ids(tm_slice a, tm_slice b) {
     if (!a.data || !b.data)
         return (a.data != NULL) - (b.data != NULL);
     return tm_slice_compare(a, b);
 }
 
 static int compare_changes(const void *left, const void *right) {
-    const trivet_merge_change *a = left, *b = right;
+    const sorted *x = left, *y = right;
+    const trivet_merge_change *a = x->of, *b = y->of;
     int order;
-    if (a->section != b->section)
-        return a->section < b->section ? -1 : 1;
-    if (a->slot != b->slot)
-        return a->slot < b->slot ? -1 : 1;
-    if ((order = compare_slices(a->id, b->id)) != 0)
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if ((order = compare_ids(a->id, b->id)) != 0)
         return order;
     if (a->side != b->side)
-        return a->side < b->side ? -1 : 1;
+        return (int)a->side - (int)b->side;
     if (a->kind != b->kind)
-        return a->kind < b->kind ? -1 : 1;
-    return compare_slices(a->field, b->field);
+        return (int)a->kind - (int)b->kind;
+    return tm_slice_compare(a->field, b->field);
 }
 
 static int compare_ties(const void *left, const void *right) {
-    const trivet_merge_tie *a = left, *b = right;
-    int order;
-    if (a->section != b->section)
-        return a->section < b->section ? -1 : 1;
-    if (a->slot != b->slot)
-        return a->slot < b->slot ? -1 : 1;
-    if ((order = compare_slices(a->item_id, b->item_id)) != 0)
-        return order;
-    return compare_slices(a->field, b->field);
+    const sorted *x = left, *y = right;
+    const trivet_merge_tie *a = x->of, *b = y->of;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    int order = compare_ids(a->item_id, b->item_id);
+    return order != 0 ? order : tm_slice_compare(a->field, b->field);
 }
 
-/* Sorts an array of structs through pointers; `*array` is replaced. */
-static int sort_structs(void **array, size_t count, size_t size, tm_compare *compare) {
-    if (count < 2)
-        return 0;
+/* Puts an array of structs in the order of `keys`, one for each; `*array` is replaced. */
+static int sort_structs(void **array, size_t count, size_t size, sorted *keys, tm_compare *compare) {
     void **order = malloc(count * 2 * sizeof *order);
-    char *sorted = malloc(count * size);
-    if (!order || !sorted) {
+    char *out = malloc(count * size);
+    if (!order || !out) {
         free(order);
-        free(sorted);
+        free(out);
         return -1;
     }
     for (size_t i = 0; i < count; i++)
-        order[i] = (char *)*array + i * size;
+        order[i] = &keys[i];
     tm_sort(order, count, compare, order + count);
     for (size_t i = 0; i < count; i++)
-        memcpy(sorted + i * size, order[i], size);
+        memcpy(out + i * size, ((const sorted *)order[i])->of, size);
     free(order);
     free(*array);
-    *array = sorted;
+    *array = out;
     return 0;
+}
+
+static int sort_changes(trivet_merge_result *r) {
+    void *changes = r->changes;
+    sorted *keys = malloc(r->change_count * sizeof *keys);
+    if (!keys)
+        return -1;
+    for (size_t i = 0; i < r->change_count; i++)
+        keys[i] =
+            (sorted){sort_key(r->changes[i].section, r->changes[i].slot, r->changes[i].id), &r->changes[i]};
+    int rc = sort_structs(&changes, r->change_count, sizeof *r->changes, keys, compare_changes);
+    r->changes = changes;
+    free(keys);
+    return rc;
+}
+
+static int sort_ties(trivet_merge_result *r) {
+    void *ties = r->ties;
+    sorted *keys = malloc(r->tie_count * sizeof *keys);
+    if (!keys)
+        return -1;
+    for (size_t i = 0; i < r->tie_count; i++)
+        keys[i] = (sorted){sort_key(r->ties[i].section, r->ties[i].slot, r->ties[i].item_id), &r->ties[i]};
+    int rc = sort_structs(&ties, r->tie_count, sizeof *r->ties, keys, compare_ties);
+    r->ties = ties;
+    free(keys);
+    return rc;
 }
 
 int tm_report_finish(tm_merge *m) {
     trivet_merge_result *r = m->result;
-    void *changes = r->changes, *ties = r->ties;
-    int rc = sort_structs(&changes, r->change_count, sizeof *r->changes, compare_changes);
-    if (rc == 0)
-        rc = sort_structs(&ties, r->tie_count, sizeof *r->ties, compare_ties);
-    r->changes = changes;
-    r->ties = ties;
-    return rc == 0 ? 0 : tm_out_of_memory(m);
+    if ((r->change_count > 1 && sort_changes(r) != 0) || (r->tie_count > 1 && sort_ties(r) != 0))
+        return tm_out_of_memory(m);
+    return 0;
 }
