@@ -1,7 +1,7 @@
 // The line merge of scratchpads (merge §4), slow and plain. The rules do not say which of several longest common subsequences a
 // side is aligned by, so all are tried, and all outcomes that they allow are told.
 
-import { byBytes } from './json.mjs';
+import { byText } from './json.mjs';
 
 const split = (text) => {
     const lines = text.split('\n');
@@ -79,7 +79,9 @@ const apply = (ancestor, phone, computer, phoneFirst) => {
 // All outcomes that the rules allow, undefined standing for "does not merge by lines".
 export const mergeText = (ancestor, phone, computer, phoneTime, computerTime) => {
     const [a, p, c] = [ancestor, phone, computer].map(split);
-    const phoneFirst = (x, y) => (phoneTime !== computerTime ? phoneTime < computerTime : byBytes(x.join('\n'), y.join('\n')) <= 0);
+    // By bytes of the canonical form (merge §1), each line with its end.
+    const whole = (lines) => lines.map((line) => `${line}\n`).join('');
+    const phoneFirst = (x, y) => (phoneTime !== computerTime ? phoneTime < computerTime : byText(whole(x), whole(y)) <= 0);
     const ends = p.ends !== a.ends ? p.ends : c.ends;
     const outcomes = new Set();
     for (const onPhone of alignments(a.lines, p.lines)) {
