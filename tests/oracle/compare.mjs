@@ -23,6 +23,7 @@ const trivet = process.env.TRIVET ?? 'build/trivet';
 const BATCH = 1000;
 const base = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
 const work = fs.mkdtempSync(path.join(base, 'trivet-oracle.'));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 process.on('exit', () => fs.rmSync(work, { recursive: true, force: true }));
 
 // The files of a case, with all results that the rules allow.
