@@ -22,8 +22,6 @@
  */
 typedef struct {
     const tm_node *a, *p, *c;
-    uint32_t next; /* index + 1 of another row of A's slot whose position changed; 0: none */
-    uint8_t marks; /* TM_*_CHANGED by the join, the others by moves.c */
 } tm_row;
 
 /* What is said of P's form of a row; the same of C's is one bit further left. */
@@ -35,11 +33,11 @@ enum {
 
 /* The rows of what A holds come first, slot by slot as it holds them. */
 typedef struct {
-    tm_row *rows; /* malloc'd */
+    tm_row *rows;   /* malloc'd, the marks with them */
+    uint8_t *marks; /* of each row: TM_CHANGED by the join, the others by moves.c */
     size_t count;
     size_t first[TRIVET_MERGE_MAX_SLOTS]; /* row of A's slot */
-    uint32_t
-        changed[TRIVET_MERGE_MAX_SLOTS]; /* index + 1 of a row of it that is marked as changed; 0: none */
+    bool changed[TRIVET_MERGE_MAX_SLOTS]; /* whether a row of it is marked */
 } tm_rows;
 
 /* An item that is live in M, in a slot whose order must be built: what is to be done with it once it has its place. */

@@ -54,8 +54,9 @@ static const tm_node *find(partners *in, const tm_node *like) {
     return tm_items_find(in->items, in->arena, like->item.id, like->hash);
 }
 
-static void add_row(joiner *j, const tm_node *a, const tm_node *p, const tm_node *c) {
-    j->out->rows[j->out->count++] = (tm_row){a, p, c, 0, 0};
+static void add_row(joiner *j, const tm_node *a, const tm_node *p, const tm_node *c, unsigned marks) {
+    j->out->rows[j->out->count] = (tm_row){a, p, c};
+    j->out->marks[j->out->count++] = (uint8_t)marks;
 }
 
 static bool is_changed(const tm_node *a, const tm_node *side) {
@@ -66,14 +67,10 @@ static bool is_changed(const tm_node *a, const tm_node *side) {
 /* The row of what A holds. Its position is looked at here, where all three forms are at hand. */
 static void add_known(joiner *j, const tm_node *a) {
     const tm_node *p = find(&j->p, a), *c = find(&j->c, a);
-    add_row(j, a, p, c);
     unsigned marks = (is_changed(a, p) ? TM_CHANGED : 0u) | (is_changed(a, c) ? TM_CHANGED << 1 : 0u);
-    if (marks != 0) {
-        tm_row *row = &j->out->rows[j->out->count - 1];
-        row->marks = (uint8_t)marks;
-        row->next = j->out->changed[a->slot];
-        j->out->changed[a->slot] = (uint32_t)j->out->count;
-    }
+    add_row(j, a, p, c, marks);
+    if (marks != 0)
+        j->out->changed[a->slot] = true;
 }
 
 /* Ancestor, phone, computer are visited in this order: what an earlier one holds has its row already. */
@@ -84,11 +81,11 @@ static void join_node(joiner *j, const tm_node *node, trivet_merge_side side) {
         break;
     case TRIVET_MERGE_PHONE:
         if (!find(&j->a, node))
-            add_row(j, NULL, node, find(&j->c, node));
+            add_row(j, NULL, node, find(&j->c, node), 0);
         break;
     case TRIVET_MERGE_COMPUTER:
         if (!find(&j->a, node) && !find(&j->p, node))
-            add_row(j, NULL, NULL, node);
+            add_row(j, NULL, NULL, node, 0);
         break;
     }
 }
@@ -116,8 +113,9 @@ int tm_join(const trivet_merge_state *a, const trivet_merge_state *p, const triv
     if (rc == 0)
         rc = partners_init(&j.c, c, section);
     size_t most = total(j.a.items) + total(j.p.items) + total(j.c.items);
-    *out = (tm_rows){.rows = rc == 0 ? malloc((most + 1) * sizeof *out->rows) : NULL};
+    *out = (tm_rows){.rows = rc == 0 ? malloc((most + 1) * (sizeof *out->rows + sizeof *out->marks)) : NULL};
     if (out->rows) {
+        out->marks = (uint8_t *)(out->rows + most + 1);
         memcpy(out->first, j.a.first, sizeof out->first);
         join_side(&j, &j.a, TRIVET_MERGE_ANCESTOR);
         join_side(&j, &j.p, TRIVET_MERGE_PHONE);

@@ -20,7 +20,8 @@ enum { REACH = 8 };
 typedef struct {
     tm_merge *m;
     size_t slot;
-    tm_row *rows; /* of what A holds there */
+    const tm_row *rows; /* of what A holds there */
+    uint8_t *marks;
     size_t count;
 } known_slot;
 
@@ -29,20 +30,21 @@ typedef struct {
 /* The side has `other` where A has it, and `row` on the other side of it. */
 static bool crosses(const known_slot *k, const tm_row *row, const tm_row *other, int side) {
     const tm_node *still = tm_side(other, side);
-    if ((other->marks & (TM_CHANGED | TM_CROSSED) << side) != 0 || !tm_lives_in(other->a, k->slot) ||
-        !tm_lives_in(still, k->slot))
+    if (!tm_lives_in(other->a, k->slot) || !tm_lives_in(still, k->slot))
         return false;
     return (tm_place_compare(row->a, other->a) < 0) != (tm_place_compare(tm_side(row, side), still) < 0);
 }
 
 /* Marks an unchanged item that this one was moved across and none before it. */
-static bool has_crossed(const known_slot *k, const tm_row *row, int side) {
+static bool has_crossed(const known_slot *k, size_t at, int side) {
+    const tm_row *row = &k->rows[at];
     bool down = tm_side(row, side)->item.position > row->a->item.position;
-    size_t at = (size_t)(row - k->rows), left = down ? k->count - 1 - at : at;
+    size_t left = down ? k->count - 1 - at : at;
     for (size_t i = 1; i <= REACH && i <= left; i++) {
-        tm_row *other = &k->rows[down ? at + i : at - i];
-        if (crosses(k, row, other, side)) {
-            other->marks |= (uint8_t)(TM_CROSSED << side);
+        size_t other = down ? at + i : at - i;
+        if ((k->marks[other] & (TM_CHANGED | TM_CROSSED) << side) == 0 &&
+            crosses(k, row, &k->rows[other], side)) {
+            k->marks[other] |= (uint8_t)(TM_CROSSED << side);
             return true;
         }
     }
@@ -50,14 +52,11 @@ static bool has_crossed(const known_slot *k, const tm_row *row, int side) {
 }
 
 /* False where it takes a closer look. */
-static bool only_moves(const known_slot *k, const tm_rows *all) {
-    size_t slot = k->slot;
-    for (size_t next = all->changed[slot]; next != 0; next = all->rows[next - 1].next) {
-        const tm_row *row = &all->rows[next - 1];
+static bool only_moves(const known_slot *k) {
+    for (size_t i = 0; i < k->count; i++)
         for (int side = TM_P; side <= TM_C; side++)
-            if ((row->marks & TM_CHANGED << side) != 0 && !has_crossed(k, row, side))
+            if ((k->marks[i] & TM_CHANGED << side) != 0 && !has_crossed(k, i, side))
                 return false;
-    }
     return true;
 }
 
@@ -65,7 +64,7 @@ static bool only_moves(const known_slot *k, const tm_rows *all) {
 
 /* What A and one side hold live in the slot. */
 typedef struct {
-    tm_row **rows; /* malloc'd; in A's order, once they were sorted */
+    const tm_row **rows; /* malloc'd; in A's order, once they were sorted */
     const tm_node **nodes;
     uint32_t *rank;
     bool *same, *unmoved;
@@ -97,7 +96,7 @@ static const tm_node *counts_as(const known_slot *k, const tm_row *row, int side
 /* Into A's order. */
 static int collect(const known_slot *k, int side, common *c) {
     for (size_t i = 0; i < k->count; i++) {
-        tm_row *row = &k->rows[i];
+        const tm_row *row = &k->rows[i];
         if (!tm_lives_in(row->a, k->slot) || !tm_lives_in(counts_as(k, row, side), k->slot))
             continue;
         c->nodes[c->count] = row->a;
@@ -105,7 +104,7 @@ static int collect(const known_slot *k, int side, common *c) {
     }
     if (tm_place_order(c->nodes, c->count, c->rank) != 0)
         return TRIVET_MERGE_ENOMEM;
-    tm_row **sorted = malloc((c->count + 1) * sizeof *sorted);
+    const tm_row **sorted = malloc((c->count + 1) * sizeof *sorted);
     if (!sorted)
         return TRIVET_MERGE_ENOMEM;
     for (size_t i = 0; i < c->count; i++)
@@ -135,7 +134,7 @@ static int look_closely(const known_slot *k, int side) {
         rc = compare_orders(k, side, &c);
     for (size_t i = 0; rc == 0 && i < c.count; i++) {
         if (!c.unmoved[i])
-            c.rows[i]->marks |= (uint8_t)(TM_MOVED << side);
+            k->marks[c.rows[i] - k->rows] |= (uint8_t)(TM_MOVED << side);
         else if (!c.same[i])
             k->m->renumbered[side] |= UINT64_C(1) << k->slot;
     }
@@ -144,12 +143,13 @@ static int look_closely(const known_slot *k, int side) {
 }
 
 int tm_find_moves(tm_merge *m, trivet_merge_section section) {
-    tm_rows *rows = &m->rows[section];
+    const tm_rows *rows = &m->rows[section];
     const tm_items *known = tm_items_of(m->a, section);
     m->renumbered[TM_P] = m->renumbered[TM_C] = 0;
     for (size_t s = 0; known && s < known->slot_count; s++) {
-        known_slot k = {m, s, rows->rows + rows->first[s], known->slots[s].count};
-        if (rows->changed[s] == 0 || only_moves(&k, rows))
+        known_slot k = {m, s, rows->rows + rows->first[s], rows->marks + rows->first[s],
+                        known->slots[s].count};
+        if (!rows->changed[s] || only_moves(&k))
             continue;
         for (int side = TM_P; side <= TM_C; side++) {
             int rc = look_closely(&k, side);

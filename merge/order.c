@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     tm_merge *m;
     size_t slot;
+    const tm_rows *rows;
     tm_placing *from;
     list lists[2];         /* each side's own items and the fixed ones, in that side's order */
     tm_placed **order;     /* M's */
@@ -55,9 +56,9 @@ static bool in_slot(const tm_node *node, size_t slot) {
  * What is dead on a side has no place in that side's order. Only where neither side holds it live here (the one moved
  * the tombstone, the other restored the item elsewhere) a tombstone's position has to do.
  */
-static int owner(const tm_placed *placed, size_t slot) {
+static int owner(const tm_placed *placed, unsigned marks, size_t slot) {
     const tm_row *row = &placed->row;
-    unsigned moved = row->marks & (TM_MOVED | TM_MOVED << 1);
+    unsigned moved = marks & (TM_MOVED | TM_MOVED << 1);
     bool p = tm_lives_in(row->p, slot), c = tm_lives_in(row->c, slot);
     if (p && c && moved == 0 && tm_lives_in(row->a, slot))
         return FIXED;
@@ -86,7 +87,7 @@ static int sort_list(builder *b, list *l, int side) {
 static int make_lists(builder *b) {
     for (size_t i = 0; i < b->from->count; i++) {
         tm_placed *placed = &b->from->items[i];
-        placed->owner = owner(placed, b->slot);
+        placed->owner = owner(placed, b->rows->marks[placed->held - b->rows->rows], b->slot);
         for (int side = TM_P; side <= TM_C; side++)
             if (placed->owner == side || placed->owner == FIXED)
                 b->lists[side].items[b->lists[side].count++] = placed;
@@ -221,10 +222,11 @@ static void release(builder *b) {
     free(b->chosen);
 }
 
-static int init(builder *b, tm_merge *m, size_t slot) {
+static int init(builder *b, tm_merge *m, trivet_merge_section section, size_t slot) {
     size_t room = m->placing[slot].count + 1;
     *b = (builder){.m = m,
                    .slot = slot,
+                   .rows = &m->rows[section],
                    .from = &m->placing[slot],
                    .lists = {{malloc(room * sizeof *b->order), 0}, {malloc(room * sizeof *b->order), 0}},
                    .order = malloc(room * sizeof *b->order),
@@ -252,7 +254,7 @@ static int build(builder *b) {
 
 static int build_order(tm_merge *m, trivet_merge_section section, size_t slot) {
     builder b;
-    int rc = init(&b, m, slot);
+    int rc = init(&b, m, section, slot);
     if (rc == 0)
         rc = build(&b);
     if (rc != 0)
