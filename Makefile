@@ -258,7 +258,7 @@ check-all: check-all-deps check
 	@echo '-- the oracle, and properties'
 	$(run_tests) 'node tests/oracle/compare.mjs 100000 1000000' '$(BUILD)/tests/test_merge_properties 1000000 1000000'
 	@echo '-- simulated histories'
-	$(Q)TRIVET=$(BUILD)/trivet JOBS=$(JOBS) TEST_TIMEOUT=7200 tests/run.sh '$(BUILD)/tests/test_reconcile_sim 100000 1' \
+	$(Q)TRIVET=$(BUILD)/trivet JOBS=$(JOBS) TEST_TIMEOUT=7200 TRIVET_SIM_OPEN=200 tests/run.sh '$(BUILD)/tests/test_reconcile_sim 100000 1' \
 	    '$(BUILD)/tests/test_reconcile_sim 100000 100001'
 	@echo '-- valgrind'
 	$(Q)export TRIVET_SIM_RUNS=20; $(run_tests_bare) $(patsubst %,'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite %',$(TEST_BIN))
