@@ -230,8 +230,8 @@ tsan:
 	$(call again) BUILD=build-tsan HARDEN= SANITIZE='-fsanitize=thread' CFLAGS='-O1 -g -fno-omit-frame-pointer' tests
 
 # How much of merge/ the tests take, by gcov; a line that says `not covered: REASON` aside (tests/coverage.mjs).
-COVERAGE_LINES    ?= 96
-COVERAGE_BRANCHES ?= 92
+COVERAGE_LINES    ?= 100
+COVERAGE_BRANCHES ?= 100
 COVERAGE_BIN = $(filter $(BUILD)/tests/test_merge%,$(TEST_BIN))
 coverage: check-deps
 	$(call again) BUILD=build-coverage HARDEN= CFLAGS='-O0 -g' MERGE_COVERAGE=--coverage LDFLAGS=--coverage coverage-here

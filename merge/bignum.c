@@ -3,8 +3,8 @@
 
 /* A slip in number.c's bounds must end here; assert() would need a C library that prints. */
 static inline void check(int holds) {
-    if (!holds)
-        __builtin_trap(); /* not covered: number.c bounds its numbers */
+    if (!holds)           /* not covered: number.c bounds its numbers */
+        __builtin_trap(); /* not covered: likewise */
 }
 
 static void push(tm_bignum *n, uint64_t limb) {

@@ -12,7 +12,7 @@ static const tm_entry *entry_of(const trivet_merge_state *state, trivet_merge_se
 
 /* Never dated, where the ancestor was: a fresh install's own entry, and no edit. */
 static bool is_factory_default(const tm_entry *entry, const tm_entry *a) {
-    return a && entry && entry->entry.updated_at == 0 && a->entry.updated_at > 0;
+    return a && entry->entry.updated_at == 0 && a->entry.updated_at > 0;
 }
 
 /* A side without a view, or with a factory default, agrees with A; without A, with the other side. */

@@ -75,7 +75,7 @@ static void add_known(joiner *j, const tm_node *a) {
 
 /* Ancestor, phone, computer are visited in this order: what an earlier one holds has its row already. */
 static void join_node(joiner *j, const tm_node *node, trivet_merge_side side) {
-    switch (side) {
+    switch (side) { /* not covered: there is no fourth side */
     case TRIVET_MERGE_ANCESTOR:
         add_known(j, node);
         break;

@@ -387,8 +387,8 @@ int tm_value(tm_reader *r, tm_slice *out) {
 int tm_push_field(tm_reader *r, tm_slice key, tm_slice value) {
     if (r->field_count == r->field_room) {
         size_t room = r->field_room ? r->field_room * 2 : 16;
-        tm_field *fields =
-            room > SIZE_MAX / 2 / sizeof *fields ? NULL : realloc(r->fields, room * sizeof *fields);
+        bool fits = room <= SIZE_MAX / 2 / sizeof *r->fields;
+        tm_field *fields = fits ? realloc(r->fields, room * sizeof *fields) : NULL; /* not covered: it fits */
         if (!fields)
             return tm_fail_memory(r);
         r->fields = fields;

@@ -46,7 +46,7 @@ static int choose_item(tm_merge *m, trivet_merge_section section, const tm_row *
     if (node && !(node = tm_dated(m, section, row, node)))
         return tm_out_of_memory(m);
     int rc = node ? tm_add_item(m, section, node) : 0;
-    return rc != 0 ? rc : tm_report_item(m, section, row, node, NULL);
+    return rc != 0 ? rc : tm_report_item(m, section, row, node, NULL); /* not covered: one side has room */
 }
 
 static int merge_items(tm_merge *m, trivet_merge_section section) {

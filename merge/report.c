@@ -191,20 +191,13 @@ static uint64_t sort_key(trivet_merge_section section, size_t slot, tm_slice id)
     return key;
 }
 
-/* The same section and slot: an entry, which has no id, before items. */
-static int compare_ids(tm_slice a, tm_slice b) {
-    if (!a.data || !b.data)
-        return (a.data != NULL) - (b.data != NULL);
-    return tm_slice_compare(a, b);
-}
-
 static int compare_changes(const void *left, const void *right) {
     const sorted *x = left, *y = right;
     const trivet_merge_change *a = x->of, *b = y->of;
     int order;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
-    if ((order = compare_ids(a->id, b->id)) != 0)
+    if ((order = tm_slice_compare(a->id, b->id)) != 0)
         return order;
     if (a->side != b->side)
         return (int)a->side - (int)b->side;
@@ -218,7 +211,7 @@ static int compare_ties(const void *left, const void *right) {
     const trivet_merge_tie *a = x->of, *b = y->of;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
-    int order = compare_ids(a->item_id, b->item_id);
+    int order = tm_slice_compare(a->item_id, b->item_id);
     return order != 0 ? order : tm_slice_compare(a->field, b->field);
 }
 

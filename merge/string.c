@@ -37,11 +37,9 @@ static int hex_value(char c) {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* The four digits after \u, or -1. */
-static int hex4(const char *p, const char *end) {
+/* The four digits at `p`, or -1. */
+static int hex4(const char *p) {
     int value = 0;
-    if (end - p < 4)
-        return -1;
     for (int i = 0; i < 4; i++) {
         int digit = hex_value(p[i]);
         if (digit < 0)
@@ -61,7 +59,7 @@ static bool is_low(int unit) {
 
 /* The unit of the \u escape at `p`, or -1 where there is none. */
 static int escaped_unit(const char *p, const char *end) {
-    return end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2, end) : -1;
+    return end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : -1;
 }
 
 /* \b and its like for a control character, 0 for the others */
@@ -82,11 +80,11 @@ static char short_escape(int unit) {
     }
 }
 
-/* Whether the \u escape at `p` is what JSON.stringify writes: a control character or a lone surrogate. */
-static bool is_canonical_unit(const char *p, const char *end, int unit) {
+/* Whether the \u escape at `p`, no half of a pair, is what JSON.stringify writes: a control character or a lone surrogate. */
+static bool is_canonical_unit(const char *p, int unit) {
     if (unit >= 0x20 && !is_high(unit) && !is_low(unit))
         return false;
-    if (short_escape(unit) || (is_high(unit) && is_low(escaped_unit(p + 6, end))))
+    if (short_escape(unit))
         return false;
     for (int i = 2; i < 6; i++)
         if (p[i] >= 'A' && p[i] <= 'F')
@@ -128,7 +126,7 @@ static int check_escape(tm_reader *r, const char **p, bool *canonical) {
         *p = s + 12;
         return 0;
     }
-    if (!is_canonical_unit(s, r->end, unit))
+    if (!is_canonical_unit(s, unit))
         *canonical = false;
     *p = s + 6;
     return 0;

@@ -235,8 +235,9 @@ static bool equal_arrays(const char **a, const char **b) {
     }
 }
 
+/* Of a word's first character: a sign or digit, and no letter. */
 static bool is_number(char c) {
-    return c == '-' || (c >= '0' && c <= '9');
+    return c <= '9';
 }
 
 static bool equal_words(const char **a, const char **b) {

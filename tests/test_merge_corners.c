@@ -46,6 +46,7 @@ static const struct {
     {PAD("\"content\":\"x\""), "{\"scratchpad\":[]}", false},
     {PAD(""), PAD("\"content\":\"x\""), false},
     {"{\"u\":1}", "{\"v\":1}", false},
+    {"{\"v\":1}", "{\"u\":1}", false},
     {"{\"u\":1}", "{\"u\":2}", false},
     {"{\"u\":1}", "{\"u\":1.0}", true},
     {"{\"u\":1,\"v\":2}", "{\"v\":2}", true},
@@ -147,6 +148,10 @@ static void sections_out_of_range(void **unused) {
     assert_int_equal(trivet_merge_put_entry(state, TRIVET_MERGE_SCRATCHPAD, 0, &entry, &err),
                      TRIVET_MERGE_EINPUT);
     assert_int_equal(trivet_merge_pad(state, NULL, 65), TRIVET_MERGE_EINPUT);
+    entry.text.data = NULL;
+    entry.text.len = 0;
+    assert_int_equal(trivet_merge_put_entry(state, TRIVET_MERGE_SCRATCHPAD, 0, &entry, &err), 0);
+    assert_true(trivet_merge_entry_at(state, TRIVET_MERGE_SCRATCHPAD, 0, &entry) && !entry.text.data);
     trivet_merge_state_free(other);
     trivet_merge_state_free(state);
 }
@@ -231,6 +236,8 @@ static const struct {
      "\"f19\":1,\"f20\":1"},
     {"fields that are gone from one side's end", ITEM(",\"u\":1,\"v\":1"), ITEM(",\"u\":1"),
      ITEM(",\"u\":1,\"v\":1,\"w\":1"), "\"u\":1,\"w\":1"},
+    {"a field that only the computer has, before all others", ITEM(",\"z\":1"), ITEM(",\"z\":1"),
+     ITEM(",\"b\":2,\"z\":1"), "\"b\":2"},
     {"no date stays no date", "{\"scratchpad\":[{\"content\":\"a\"}]}",
      "{\"scratchpad\":[{\"content\":\"p\"}]}", "{\"scratchpad\":[{\"content\":\"a\"}]}",
      "\"scratchpad\":[{\"content\":\"p\"}]"},
@@ -275,6 +282,24 @@ static void wholesale(void **unused) {
                                    cases[i].phone_wiped ? full : wiped, options);
         if (!strstr(out, cases[i].holds))
             fail_msg("%zu: %s is not in\n%s", i, cases[i].holds, out);
+        free(out);
+    }
+}
+
+/* Under a choice, too, a section that nobody sends stays, and what both sides lack is gone. */
+static void chosen_without_a_view(void **unused) {
+    (void)unused;
+    static const trivet_merge_large choices[] = {TRIVET_MERGE_LARGE_PHONE, TRIVET_MERGE_LARGE_COMPUTER,
+                                                 TRIVET_MERGE_LARGE_BOTH};
+    for (size_t i = 0; i < 3; i++) {
+        trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
+        options.large = choices[i];
+        options.large_threshold = 0.1;
+        char *out = merge_document("{\"lists\":[[" DATED("a", "x", "1") "," DATED(
+                                       "b", "x", "1") "]],\"lockedLists\":[[" DATED("c", "x", "1") "]]}",
+                                   "{\"lists\":[[]]}", "{\"lists\":[[" DATED("a", "x", "1") "]]}", options);
+        assert_non_null(strstr(out, "\"lockedLists\":[[{\"deleted\":false,\"deletedAt\":null,\"id\":\"c\""));
+        assert_null(strstr(out, "\"id\":\"b\""));
         free(out);
     }
 }
@@ -339,6 +364,8 @@ static const struct {
     {"\"\\ud83d\\ue000\"", "\"\\ud83d\xee\x80\x80\"", true},
     {"\"\\ud83d\\ud83d\\ude00\"", "\"\\ud83d\xf0\x9f\x98\x80\"", true},
     {"\"\\ud83d\"", "\"\\ud83d1\"", false},
+    {"\"\\ud83d\\nabcdef\"", "\"\\ud83d\\tabcdef\"", false},
+    {"\"\xf4\x8f\xbf\xbf\"", "\"\\udbff\\udfff\"", true},
     {"\"\\u00e9\"", "\"\xc3\xa9\"", true},
     {"\"\\u20ac\"", "\"\xe2\x82\xac\"", true},
     {"\"\\u0022\\u005c\\u002f\"", "\"\\\"\\\\/\"", true},
@@ -392,6 +419,7 @@ static const struct {
     {"{\"lists\":[[{\"id\":\"a\",\"a:\":}]]}", "lists[0][0][\"a:\"]"},
     {"{\"lists\":[[{\"id\":\"a\",\"\":}]]}", "lists[0][0][\"\"]"},
     {"{\"u\":{\"a\":1", "u"},
+    {"{\"scratchpad\":[{\"updatedAt\":1,\"updatedAt\":1}]}", "scratchpad[0].updatedAt"},
     {"{\"u\":{\"a\":1 \"b\":2}}", "u"},
     {"{\"u\":{\"a\" 1}}", "u"},
     {"{\"u\":\"\\u12", "u"},
@@ -418,6 +446,24 @@ static void refused_with_a_path(void **unused) {
     }
 }
 
+/* An object may be the level too many as well as an array. */
+static void objects_nest_no_deeper(void **unused) {
+    (void)unused;
+    for (size_t levels = 62; levels <= 65; levels++) {
+        char json[256], *p = stpcpy(json, "{\"u\":");
+        trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
+        trivet_merge_state *state = NULL;
+        memset(p, '[', levels - 2);
+        p = stpcpy(p + levels - 2, "{}");
+        memset(p, ']', levels - 2);
+        strcpy(p + levels - 2, "}");
+        int rc = trivet_merge_state_read(json, strlen(json), TRIVET_MERGE_PHONE, &state, &err);
+        assert_int_equal(rc, levels <= 64 ? 0 : TRIVET_MERGE_EINPUT);
+        assert_string_equal(err.reason, levels <= 64 ? "" : "nested deeper than 64");
+        trivet_merge_state_free(state);
+    }
+}
+
 /* Space of every kind, in and around what is known and what is not. */
 static void space_is_no_matter(void **unused) {
     (void)unused;
@@ -436,10 +482,12 @@ int main(void) {
         cmocka_unit_test(quoting_without_a_length),
         cmocka_unit_test(merges_hold),
         cmocka_unit_test(wholesale),
+        cmocka_unit_test(chosen_without_a_view),
         cmocka_unit_test(a_large_change_tells_its_counts),
         cmocka_unit_test(picks_of_all_kinds),
         cmocka_unit_test(values_compare),
         cmocka_unit_test(refused_with_a_path),
+        cmocka_unit_test(objects_nest_no_deeper),
         cmocka_unit_test(space_is_no_matter),
     };
     return cmocka_run_group_tests_name("merge: corners", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "test_merge_support.h"
 
 #include "arena.h"
+#include "index.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -353,6 +354,146 @@ static void edits(void **unused) {
     free(json);
 }
 
+/* ---- where ids collide --------------------------------------------------------------------------------- */
+
+/* Items whose ids all start their probe at one place, and a category that is large. */
+static char *colliding_document(size_t count) {
+    char *json = allocate(count * 64 + 8192),
+         *p = json + sprintf(json, "{\"listsCategories\":[{\"label\":\""), id[24];
+    memset(p, 'x', 5000);
+    p += 5000;
+    p += sprintf(p, "\"}],\"lists\":[[");
+    for (unsigned long i = 0; count > 0; i++) {
+        sprintf(id, "h%lu", i);
+        if ((tm_hash(SLICE(id)) & 0x3ff) != 0)
+            continue;
+        p += sprintf(p, "{\"id\":\"%s\",\"text\":\"\",\"position\":%lu}%s", id, i, count > 1 ? "," : "");
+        count--;
+    }
+    strcpy(p, "]]}");
+    return json;
+}
+
+static void colliding_ids(void **unused) {
+    (void)unused;
+    char *json = colliding_document(180);
+    whole_merge w = {json, json, json, NULL, 0, NULL, NULL, TRIVET_MERGE_ERROR_INIT};
+    assert_int_equal(read_merge_write(&w), 0);
+    w.expected = w.out;
+    exhaust(read_merge_write, expect_enomem_or_the_same, &w);
+    free(w.expected);
+    /* a merged state's index is made at the first question, or that does without */
+    trivet_merge_state *state = read_text(json);
+    for (size_t n = 0;; n++) {
+        trivet_merge_result *result;
+        assert_int_equal(trivet_merge(state, state, state, NULL, &result, NULL), 0);
+        memory.left = n;
+        memory.failed = 0;
+        memory.for_good = false;
+        memory.armed = true;
+        bool found = trivet_merge_item_find(trivet_merge_result_snapshot(result), TRIVET_MERGE_LISTS,
+                                            SLICE("none"), NULL, NULL);
+        memory.armed = false;
+        assert_false(found);
+        trivet_merge_result_free(result);
+        if (memory.failed == 0)
+            break;
+    }
+    trivet_merge_state_free(state);
+    free(json);
+}
+
+/* The ninth item does not fit into the table of eight; the text is longer than what is checked without memory. */
+static int put_ninth(trivet_merge_state *state, trivet_merge_state *other) {
+    char text[700];
+    trivet_merge_item item = {
+        .id = {"ninth", 5}, .text = {text, sizeof text}, .position = 1, .deleted_at = -1};
+    (void)other;
+    memset(text, 'x', sizeof text);
+    int rc = trivet_merge_put_item(state, TRIVET_MERGE_LISTS, 0, &item, NULL);
+    /* a text that cannot be checked is not taken */
+    return rc == TRIVET_MERGE_EINPUT && memory.failed > 0 ? TRIVET_MERGE_ENOMEM : rc;
+}
+
+static void a_table_that_grows(void **unused) {
+    (void)unused;
+    static const edit ninth = {"ninth", put_ninth};
+    char json[1024], *p = json + sprintf(json, "{\"lists\":[[");
+    for (int i = 0; i < 8; i++)
+        p += sprintf(p, "%s{\"id\":\"%d\",\"text\":\"\",\"position\":1}", i ? "," : "", i);
+    strcpy(p, "]]}");
+    edit_run e = {.json = json, .other = NULL, .state = read_text(json), .edit = &ninth};
+    e.before = write_text(e.state);
+    exhaust(run_edit, expect_unchanged, &e);
+    trivet_merge_state_free(e.state);
+    free(e.before);
+}
+
+/* What was taken from another state has no index; without memory for one, items are still found and removed. */
+static void removing_without_memory(void **unused) {
+    (void)unused;
+    trivet_merge_state *from = read_text("{\"lists\":[[{\"id\":\"a\",\"text\":\"\",\"position\":1}]]}"), *to;
+    assert_int_equal(trivet_merge_state_new(&to), 0);
+    assert_int_equal(trivet_merge_take_section(to, from, TRIVET_MERGE_LISTS), 0);
+    memory.left = 0;
+    memory.failed = 0;
+    memory.for_good = memory.armed = true;
+    int rc = trivet_merge_remove_item(to, TRIVET_MERGE_LISTS, SLICE("a"));
+    memory.armed = false;
+    assert_int_equal(rc, 0);
+    assert_true(memory.failed > 0);
+    assert_state(to, "{\"lists\":[[]]}");
+    trivet_merge_state_free(to);
+    trivet_merge_state_free(from);
+}
+
+/* Unknown fields with many members, written in another order on each side; and a state to guard with. */
+static int guarded_merge(void *ctx) {
+    trivet_merge_state **s = ctx;
+    trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
+    trivet_merge_result *result = NULL;
+    options.guard = s[0];
+    int rc = trivet_merge(NULL, s[1], s[2], &options, &result, NULL);
+    trivet_merge_result_free(result);
+    return rc;
+}
+
+static void expect_enomem(void *ctx, int rc) {
+    (void)ctx;
+    assert_true(rc == 0 || rc == TRIVET_MERGE_ENOMEM);
+}
+
+static void a_guarded_merge(void **unused) {
+    (void)unused;
+    static const char *const json[] = {"{\"lists\":[[{\"id\":\"a\",\"text\":\"\",\"position\":1}]]}",
+                                       "{\"lists\":[[{\"id\":\"a\",\"text\":\"\",\"position\":1,\"v\":{\"a\":"
+                                       "1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6,\"g\":7,"
+                                       "\"h\":8,\"i\":9}}]]}",
+                                       "{\"lists\":[[{\"id\":\"a\",\"text\":\"\",\"position\":1,\"v\":{\"i\":"
+                                       "9,\"h\":8,\"g\":7,\"f\":6,\"e\":5,\"d\":4,\"c\":3,"
+                                       "\"b\":2,\"a\":1}}]]}"};
+    trivet_merge_state *s[3];
+    for (int i = 0; i < 3; i++)
+        s[i] = read_text(json[i]);
+    exhaust(guarded_merge, expect_enomem, s);
+    for (int i = 0; i < 3; i++)
+        trivet_merge_state_free(s[i]);
+}
+
+/* One part of a state is by far the largest. */
+static int large_parts(void *ctx) {
+    return parts(ctx, NULL);
+}
+
+static void parts_of_a_large_key(void **unused) {
+    (void)unused;
+    char *json = colliding_document(1);
+    trivet_merge_state *state = read_text(json);
+    exhaust(large_parts, expect_enomem, state);
+    trivet_merge_state_free(state);
+    free(json);
+}
+
 /* A merged state has no index yet: it is searched without one where there is no memory. */
 static void finding_without_memory(void **unused) {
     (void)unused;
@@ -378,7 +519,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_merge),          cmocka_unit_test(a_merge_with_picks),
         cmocka_unit_test(orders_and_lines),       cmocka_unit_test(edits),
-        cmocka_unit_test(finding_without_memory),
+        cmocka_unit_test(finding_without_memory), cmocka_unit_test(colliding_ids),
+        cmocka_unit_test(a_table_that_grows),     cmocka_unit_test(removing_without_memory),
+        cmocka_unit_test(a_guarded_merge),        cmocka_unit_test(parts_of_a_large_key),
     };
     return cmocka_run_group_tests_name("merge: memory", tests, NULL, NULL);
 }
