@@ -234,7 +234,7 @@ COVERAGE_LINES    ?= 100
 COVERAGE_BRANCHES ?= 100
 COVERAGE_BIN = $(filter $(BUILD)/tests/test_merge%,$(TEST_BIN))
 coverage: check-deps
-	$(call again) BUILD=build-coverage HARDEN= CFLAGS='-O0 -g' MERGE_COVERAGE=--coverage LDFLAGS=--coverage coverage-here
+	$(call again) BUILD=build-coverage HARDEN= CFLAGS='-O0 -g' MERGE_COVERAGE='--coverage -fprofile-update=atomic' LDFLAGS=--coverage coverage-here
 # One at a time: what two of them count at once can be lost.
 coverage-here: private override JOBS = 1
 coverage-here: $(BUILD)/trivet $(COVERAGE_BIN)
