@@ -5,9 +5,9 @@
  *
  *     build/tests/test_reconcile_sim [RUNS [FIRST_SEED]]       (or TRIVET_SIM_RUNS; 2000 by itself)
  *
- * TRIVET_SIM_OPEN is how many may go wrong (none by itself): about one in a thousand mixes of a restored computer with a
- * restored or wiped phone is beyond what can be decided without asking, and the guard, which would ask, is switched off
- * here (merge §10, what remains).
+ * TRIVET_SIM_OPEN is how many may go wrong (none by itself): about one in a thousand mixes of restored computers with
+ * restored, wiped and killed phones goes wrong, the guard, which would ask in most of them, being switched off here
+ * (merge §10, what remains).
  *
  * A seed names a run; a failed one is told with all that happened, and the others go on. What is checked after each,
  * when all phones have synced in quiet: the same live items and labels everywhere; each item that ever reached the
