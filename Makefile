@@ -3,6 +3,7 @@
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 DESTDIR ?=
 BUILD   ?= build
 CFLAGS  ?= -O2 -g
@@ -302,8 +303,9 @@ bench: bench-deps
 # ---- the rest ----------------------------------------------------------------------------------------------
 
 install: all install-merge
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/trivet
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/trivet $(DESTDIR)$(COMPLETIONS)
 	install -m 755 $(BUILD)/trivet $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 src/cli/completion.bash $(DESTDIR)$(COMPLETIONS)/trivet
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/trivet/
 	$(call install_pages,$(wildcard man/*.[1-8]))
 

@@ -23,7 +23,7 @@ manual() {
 
 shell() {
     {
-        files -name '*.sh'
+        files -name '*.sh' -o -name '*.bash'
         echo .ci/run
     } | xargs shellcheck -x
 }
