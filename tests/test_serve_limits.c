@@ -21,20 +21,20 @@ static void test_delays_double(void **state) {
 
     (void)state;
     for (size_t i = 0; i < sizeof delays / sizeof *delays; i++)
-        assert_int_equal(throttle_failed(&t, "192.168.1.7", 5000 + i), delays[i]);
-    assert_int_equal(throttle_failed(&t, "192.168.1.8", 6000), 1000); /* each address has its own */
+        assert_int_equal(throttle_failed(&t, "192.168.1.7", 5000 + i, NULL), delays[i]);
+    assert_int_equal(throttle_failed(&t, "192.168.1.8", 6000, NULL), 1000); /* each address has its own */
     throttle_succeeded(&t, "192.168.1.7");
-    assert_int_equal(throttle_failed(&t, "192.168.1.7", 6001), 1000);
-    assert_int_equal(throttle_failed(&t, "192.168.1.8", 6002), 2000);
+    assert_int_equal(throttle_failed(&t, "192.168.1.7", 6001, NULL), 1000);
+    assert_int_equal(throttle_failed(&t, "192.168.1.8", 6002, NULL), 2000);
 }
 
 static void test_delays_are_forgotten(void **state) {
     throttle t = {0};
 
     (void)state;
-    throttle_failed(&t, "a", 1000);
-    assert_int_equal(throttle_failed(&t, "a", 1000 + THROTTLE_MEMORY_MS), 2000);
-    assert_int_equal(throttle_failed(&t, "a", 1001 + 2 * (uint64_t)THROTTLE_MEMORY_MS), 1000);
+    throttle_failed(&t, "a", 1000, NULL);
+    assert_int_equal(throttle_failed(&t, "a", 1000 + THROTTLE_MEMORY_MS, NULL), 2000);
+    assert_int_equal(throttle_failed(&t, "a", 1001 + 2 * (uint64_t)THROTTLE_MEMORY_MS, NULL), 1000);
 }
 
 static void test_the_quietest_makes_room(void **state) {
@@ -44,13 +44,13 @@ static void test_the_quietest_makes_room(void **state) {
     (void)state;
     for (unsigned i = 0; i < THROTTLE_ADDRESSES; i++) {
         snprintf(address, sizeof address, "10.0.0.%u", i);
-        assert_int_equal(throttle_failed(&t, address, 1000 + i), 1000);
+        assert_int_equal(throttle_failed(&t, address, 1000 + i, NULL), 1000);
     }
-    throttle_failed(&t, "10.0.0.0", 5000);
-    assert_int_equal(throttle_failed(&t, "10.9.9.9", 5001), 1000);
-    assert_int_equal(throttle_failed(&t, "10.0.0.0", 5002), 4000); /* is still known */
-    assert_int_equal(throttle_failed(&t, "10.0.0.2", 5003), 2000);
-    assert_int_equal(throttle_failed(&t, "10.0.0.1", 5004), 1000); /* made room */
+    throttle_failed(&t, "10.0.0.0", 5000, NULL);
+    assert_int_equal(throttle_failed(&t, "10.9.9.9", 5001, NULL), 1000);
+    assert_int_equal(throttle_failed(&t, "10.0.0.0", 5002, NULL), 4000); /* is still known */
+    assert_int_equal(throttle_failed(&t, "10.0.0.2", 5003, NULL), 2000);
+    assert_int_equal(throttle_failed(&t, "10.0.0.1", 5004, NULL), 1000); /* made room */
 }
 
 /* ---- chatter ---- */

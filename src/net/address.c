@@ -146,6 +146,65 @@ bool listener_address_is_local(const char *address) {
     return in_near_range(bytes, len) || in_own_subnet(&parsed);
 }
 
+/* A prefix of whole bytes, in text. */
+static void write_prefix(const struct sockaddr_storage *address, size_t bytes,
+                         char out[static ADDRESS_SIZE]) {
+    struct sockaddr_storage copy = *address;
+    size_t len, end;
+    uint8_t *start = (uint8_t *)(uintptr_t)bytes_of(&copy, &len);
+
+    memset(start + bytes, 0, len - bytes);
+    if (len == 16)
+        ((struct sockaddr_in6 *)(void *)&copy)->sin6_scope_id = 0;
+    address_format((const struct sockaddr *)&copy, out);
+    end = strlen(out);
+    snprintf(out + end, ADDRESS_SIZE - end, "/%zu", bytes * 8);
+}
+
+static bool is_link_local(const uint8_t *bytes, size_t len) {
+    return len == 16 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+}
+
+static void copy_text(const char *text, char out[static ADDRESS_SIZE]) {
+    size_t len = strnlen(text, ADDRESS_SIZE - 1);
+
+    memmove(out, text, len);
+    out[len] = '\0';
+}
+
+void address_source(const char *address, char out[static ADDRESS_SIZE]) {
+    struct sockaddr_storage parsed;
+    const uint8_t *bytes;
+    size_t len;
+
+    if (!address_parse(address, 0, &parsed)) {
+        copy_text(address, out);
+        return;
+    }
+    bytes = bytes_of(&parsed, &len);
+    if (len == 4 || is_link_local(bytes, len))
+        copy_text(address, out);
+    else
+        write_prefix(&parsed, 8, out);
+}
+
+void address_network(const char *address, char out[static ADDRESS_SIZE]) {
+    struct sockaddr_storage parsed;
+    const uint8_t *bytes;
+    size_t len;
+    const char *scope = strchr(address, '%');
+
+    if (!address_parse(address, 0, &parsed)) {
+        copy_text(address, out);
+        return;
+    }
+    bytes = bytes_of(&parsed, &len);
+    if (is_link_local(bytes, len))
+        copy_text(scope ? scope : "%", out);
+    else
+        write_prefix(&parsed, len == 4 ? 3 : 8, out);
+}
+
 void address_of_peer(const uv_tcp_t *tcp, char out[static ADDRESS_SIZE]) {
     struct sockaddr_storage address;
     int len = sizeof address;

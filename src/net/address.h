@@ -18,6 +18,19 @@ bool address_parse(const char *text, uint16_t port, struct sockaddr_storage *out
 
 bool address_is_loopback(const char *address);
 
+/*
+ * What counts as one and the same where a hostile peer is bounded (places, delays, log lines). IPv4: the address.
+ * IPv6: its /64, since whoever has one address there has them all ("2001:db8::/64"). Link-local IPv6: the
+ * address with its interface; its /64 is everybody's on that link, and to count by it would let one
+ * neighbour use up what the others need, while he who is so near can take any IPv4 address of the network,
+ * too. What is no address stays as it is. `out` may be `address`.
+ */
+void address_source(const char *address, char out[static ADDRESS_SIZE]);
+
+/* The network that an address is in, as far as a peer of it can tell: IPv4 /24, IPv6 /64, of link-local ones
+ * the interface. */
+void address_network(const char *address, char out[static ADDRESS_SIZE]);
+
 /* The peer of a connected stream; empty where it is gone already. */
 void address_of_peer(const uv_tcp_t *tcp, char out[static ADDRESS_SIZE]);
 

@@ -7,6 +7,7 @@
 #include "serve/connection.h"
 
 #include "log.h"
+#include "net/address.h"
 #include "serve/peer_log.h"
 #include "serve/sync.h"
 #include "store/device.h"
@@ -24,10 +25,12 @@ struct connection {
     trivet_proto_computer *machine;
     uv_timer_t timer;
     uint64_t refuse_at; /* uv_now() at which a wrong secret is answered; 0: none waits */
-    bool accepted, pumping;
+    bool accepted, pumping, synced;
+    uint64_t opened; /* uv_now() */
     device device;
     char phone[257];
     char label[64];
+    char address[ADDRESS_SIZE];
     sync_run *sync;
 };
 
@@ -41,6 +44,16 @@ int64_t wall_clock(void) {
 #define SAY(c, level, ...)                                                                                   \
     peer_log((c)->host, level, connection_device(c),                                                         \
              (c)->accepted ? (c)->label : websocket_address((c)->ws), __VA_ARGS__)
+
+/* Told with what is known of this connection by now; `e` is from the caller's stack. */
+static void tell(const connection *c, server_event *e) {
+    bool known = c->device.id[0] != '\0';
+
+    e->device = known ? c->device.id : NULL;
+    e->name = !known ? NULL : c->device.named ? c->device.name : c->phone;
+    e->address = c->address;
+    event_emit(c->host, e);
+}
 
 static int64_t loop_time(const connection *c) {
     return (int64_t)uv_now(c->host->loop);
@@ -128,6 +141,18 @@ static void run_check(worker_job *job) {
         store_rollback(s);
 }
 
+/* Whether an address lies in another network than the one where the device was seen before. One phone has
+ * addresses of both families in one network, so they are not held against each other. */
+static bool is_elsewhere(const char *before, const char *now) {
+    char then[ADDRESS_SIZE], here[ADDRESS_SIZE];
+
+    if (!before[0] || (strchr(before, ':') == NULL) != (strchr(now, ':') == NULL))
+        return false;
+    address_network(before, then);
+    address_network(now, here);
+    return strcmp(then, here) != 0;
+}
+
 static void welcome(connection *c, const struct check *k) {
     connection *old = connection_find(c->host, k->device.id);
 
@@ -141,6 +166,12 @@ static void welcome(connection *c, const struct check *k) {
     log_name(k->device.named ? k->device.name : k->phone, c->label, sizeof c->label);
     throttle_succeeded(&c->host->throttle, k->address);
     listener_authenticated(c->host->listener, c->ws);
+    bool first = k->device.lapses_at != 0;
+    tell(c, &(server_event){.kind = EVENT_PHONE_CONNECTED, .first = first});
+    if (k->new_phone)
+        tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NAME});
+    if (!first && is_elsewhere(k->device.address, k->address))
+        tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NETWORK, .reason = k->device.address});
     if (k->new_phone)
         SAY(c, LOG_WARNING, "another phone uses this pairing's code; pair each phone with a code of its own");
     SAY(c, LOG_INFO, "connected from %s", k->address);
@@ -151,8 +182,12 @@ static void welcome(connection *c, const struct check *k) {
 
 /* Counted and logged also where the peer did not wait for its answer. */
 static void turn_away(connection *c, const struct check *k) {
-    uint64_t now = uv_now(c->host->loop), delay = throttle_failed(&c->host->throttle, k->address, now);
+    unsigned row;
+    uint64_t now = uv_now(c->host->loop), delay = throttle_failed(&c->host->throttle, k->address, now, &row);
 
+    tell(c, &(server_event){.kind = EVENT_WRONG_SECRET, .count = row, .duration = (int64_t)delay});
+    if (row == THROTTLE_MANY)
+        tell(c, &(server_event){.kind = EVENT_WRONG_SECRETS, .count = row});
     peer_log(c->host, LOG_WARNING, NULL, k->address, "wrong pairing secret, answered in %u s",
              (unsigned)(delay / 1000));
     c->refuse_at = now + delay;
@@ -170,6 +205,7 @@ static void done_check(worker_job *job) {
         welcome(c, k);
     } else {
         log_error("a phone cannot be let in: %s", k->err.message);
+        event_store_error(c->host, &k->err);
         connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "The server's store does not answer");
     }
     connection_pump(c);
@@ -200,6 +236,9 @@ static void check_secret(connection *c, const trivet_proto_event *event) {
 static void on_refused(const connection *c, const trivet_proto_event *event) {
     char path[256]; /* may name a key that the peer made up */
 
+    tell(c, &(server_event){.kind = EVENT_MESSAGE_REFUSED,
+                            .word = trivet_proto_type_name(event->type),
+                            .reason = event->error.reason});
     log_name(event->error.path, path, sizeof path);
     SAY(c, LOG_WARNING, "refused %s: %s%s%s", trivet_proto_type_name(event->type), path, path[0] ? ": " : "",
         event->error.reason);
@@ -232,6 +271,9 @@ static void act(connection *c, trivet_proto_event *event) {
     case TRIVET_PROTO_EVENT_REFUSED:
         on_refused(c, event);
         break;
+    case TRIVET_PROTO_EVENT_IGNORED:
+        tell(c, &(server_event){.kind = EVENT_MESSAGE_IGNORED, .word = trivet_proto_type_name(event->type)});
+        break;
     case TRIVET_PROTO_EVENT_CLOSED:
         if (event->close_code != TRIVET_PROTO_CLOSE_DONE)
             SAY(c, LOG_INFO, "closing with %d: %s", event->close_code, event->error.reason);
@@ -253,6 +295,7 @@ static void send_output(connection *c, trivet_proto_output *out) {
             memcpy(reason, out->data, len);
         websocket_close(c->ws, out->close, reason);
     } else {
+        tell(c, &(server_event){.kind = EVENT_SENT, .bytes = out->len});
         websocket_send_steal(c->ws, out->binary, out->data, out->len);
         out->data = NULL;
     }
@@ -293,6 +336,8 @@ void connection_pump(connection *c) {
 
 static void on_message(void *owner, bool binary, const uint8_t *data, size_t len) {
     connection *c = owner;
+
+    tell(c, &(server_event){.kind = EVENT_RECEIVED, .bytes = len});
     trivet_proto_computer_receive(c->machine, binary, data, len, loop_time(c));
     connection_pump(c);
 }
@@ -311,6 +356,9 @@ static void on_closed(void *owner, int code) {
     }
     if (c->sync)
         sync_abandon(c->sync, "gone");
+    tell(c, &(server_event){.kind = EVENT_CONNECTION_CLOSED,
+                            .number = code,
+                            .duration = (int64_t)(uv_now(c->host->loop) - c->opened)});
     uv_close((uv_handle_t *)&c->timer, on_timer_closed);
     connection_let_go(c);
 }
@@ -339,9 +387,12 @@ void connection_open(host *h, websocket *ws) {
     if (c->next)
         c->next->link = &c->next;
     h->connections = c;
+    c->opened = uv_now(h->loop);
+    snprintf(c->address, sizeof c->address, "%s", websocket_address(ws));
     uv_timer_init(h->loop, &c->timer);
     c->timer.data = c;
     websocket_set_owner(ws, &events, c);
+    tell(c, &(server_event){.kind = EVENT_CONNECTION_OPENED});
     connection_pump(c);
 }
 
@@ -388,6 +439,17 @@ connection *connection_find(const host *h, const char *id) {
         if (connection_is_open(c) && strcmp(c->device.id, id) == 0)
             return c;
     return NULL;
+}
+
+bool connection_first_sync(connection *c) {
+    bool first = c->device.last_sync_at == 0 && !c->synced;
+
+    c->synced = true;
+    return first;
+}
+
+void connection_tell(const connection *c, server_event *e) {
+    tell(c, e);
 }
 
 sync_run *connection_sync(const connection *c) {

@@ -48,6 +48,12 @@ trivet_proto_computer *connection_machine(connection *c);
 void connection_pump(connection *c);
 void connection_sync_ended(connection *c);
 
+/* For sync.c: a sync was committed. Whether it was the device's first. */
+bool connection_first_sync(connection *c);
+
+/* event_emit with device, name and address filled in. */
+void connection_tell(const connection *c, server_event *e);
+
 void connection_close(connection *c, int code, const char *reason);
 
 #endif

@@ -42,6 +42,7 @@ struct store_call {
     json_t *request, *response;
     char *raw, *raw_out;
     size_t raw_len, raw_out_len;
+    bool changed; /* the store */
 };
 
 static void run_request(worker_job *job) {
@@ -51,7 +52,9 @@ static void run_request(worker_job *job) {
 
     reachable_best(&best);
     requests_context context = {o->host->store, o->server_name, best.text, o->port, wall_clock(), false};
+    int64_t changes = store_changes(o->host->store);
     requests_run(&context, r->request, r->raw, r->raw_len, &r->response, &r->raw_out, &r->raw_out_len);
+    r->changed = store_changes(o->host->store) != changes;
 }
 
 static void mark_connected(const host *h, json_t *devices) {
@@ -94,6 +97,20 @@ static void cut_off(const host *h, const json_t *response) {
         connection_close(c, TRIVET_PROTO_CLOSE_REVOKED, "This device was revoked");
 }
 
+/* What others want to know of a request that was granted. */
+static void tell(const struct store_call *r) {
+    host *h = r->plane->options.host;
+    const char *device = json_string_value(json_object_get(r->response, "device"));
+    const char *name = json_string_value(json_object_get(r->response, "name"));
+
+    if (is_request(r->request, "pair"))
+        event_emit(h, &(server_event){.kind = EVENT_CODE_MADE, .device = device});
+    if (is_request(r->request, "revoke"))
+        event_emit(h, &(server_event){.kind = EVENT_DEVICE_REVOKED, .device = device, .name = name});
+    if (r->changed)
+        event_emit(h, &(server_event){.kind = EVENT_COMMIT, .word = "edit"});
+}
+
 static void done_request(worker_job *job) {
     struct store_call *r = (struct store_call *)job;
     const control_plane_options *o = &r->plane->options;
@@ -105,6 +122,7 @@ static void done_request(worker_job *job) {
             complete_status(o, r->response);
         else if (is_request(r->request, "revoke"))
             cut_off(o->host, r->response);
+        tell(r);
         if ((is_request(r->request, "revoke") || is_request(r->request, "pair")) &&
             o->host->on_devices_changed)
             o->host->on_devices_changed(o->host->owner);

@@ -8,13 +8,14 @@
 #include "net/listener.h"
 #include "serve/chatter.h"
 #include "serve/config.h"
+#include "serve/event.h"
 #include "serve/throttle.h"
 #include "serve/worker.h"
 #include "store/store.h"
 
 struct connection;
 
-typedef struct {
+typedef struct host {
     uv_loop_t *loop;
     worker *worker;
     store *store;
@@ -22,6 +23,7 @@ typedef struct {
     listener *listener;
     throttle throttle;
     chatter chatter;
+    event_listeners events;
     struct connection *connections;          /* all that are open, newest first */
     void (*on_devices_changed)(void *owner); /* a phone paired: counts may differ */
     void *owner;

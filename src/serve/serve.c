@@ -72,8 +72,37 @@ static void on_websocket(void *owner, websocket *ws) {
     connection_open(&s->host, ws);
 }
 
+/* The listener's reasons by kind (serve/event.h). */
+static const char *refusal_word(const char *reason) {
+    static const struct {
+        const char *reason, *word;
+    } words[] = {{"address", "address"},
+                 {"host", "host"},
+                 {"origin", "origin"},
+                 {"time-out", "time-out"},
+                 {"too many from this address", "crowded"},
+                 {"too many connections", "crowded"},
+                 {"upgrade", "request"},
+                 {"WebSocket version", "request"},
+                 {"WebSocket key", "request"},
+                 {"malformed request", "request"},
+                 {"head too large", "request"},
+                 {"body too large", "request"},
+                 {"HTTP version", "request"}};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i].reason, reason) == 0)
+            return words[i].word;
+    return "failed";
+}
+
 static void on_refused(void *owner, const char *address, const char *reason) {
     struct server *s = owner;
+
+    event_emit(&s->host, &(server_event){.kind = EVENT_CONNECTION_REFUSED,
+                                         .address = address,
+                                         .word = refusal_word(reason),
+                                         .reason = reason});
     peer_log(&s->host, LOG_INFO, NULL, address, "refused: %s", reason);
 }
 

@@ -50,7 +50,7 @@ struct sync_run {
     int64_t question; /* its row; 0: none */
     store_error err;
 
-    uint64_t deadline; /* of the question, by uv_now() */
+    uint64_t started, deadline; /* by uv_now(); the question's deadline */
 };
 
 /* ---- on the worker ---- */
@@ -122,12 +122,29 @@ static void free_sync(sync_run *s) {
 #endif
 }
 
+static void tell_end(sync_run *s, const char *outcome, const trivet_merge_counts *counts) {
+    uint64_t now = uv_now(connection_host(s->connection)->loop);
+
+    connection_tell(s->connection, &(server_event){.kind = EVENT_SYNC_ENDED,
+                                                   .word = outcome,
+                                                   .duration = (int64_t)(now - s->started),
+                                                   .counts = counts,
+                                                   .first = counts && connection_first_sync(s->connection)});
+}
+
+static void tell_answered(const sync_run *s, const char *how) {
+    if (s->step == ASKING)
+        connection_tell(s->connection,
+                        &(server_event){.kind = EVENT_QUESTION_ANSWERED, .word = how, .number = s->question});
+}
+
 /* Tells those who wait, and lets the connection have its next sync. The object goes when no job holds it. */
 static void end(sync_run *s, const char *outcome, const trivet_merge_counts *counts) {
     if (s->step == ENDED)
         return;
     s->step = ENDED;
     s->abandoned = true;
+    tell_end(s, outcome, counts);
     connection_sync_ended(s->connection);
     while (s->waiters) {
         struct waiter *w = s->waiters;
@@ -171,7 +188,9 @@ sync_run *sync_start(connection *c) {
     s->connection = c;
     snprintf(s->device, sizeof s->device, "%s", connection_device(c));
     s->ask_timeout = settings->ask_timeout;
+    s->started = uv_now(connection_host(c)->loop);
     connection_hold(c);
+    connection_tell(c, &(server_event){.kind = EVENT_SYNC_STARTED});
     submit(s, LOAD);
     return s;
 }
@@ -192,6 +211,7 @@ static void confirmed(sync_run *s, bool with_snapshot) {
 
     reconcile_counts(s->reconcile, &counts);
     log_counts(s, &counts, reconcile_changed(s->reconcile));
+    connection_tell(s->connection, &(server_event){.kind = EVENT_COMMIT, .word = "sync"});
     if (with_snapshot)
         trivet_proto_computer_confirm(machine, TRIVET_PROTO_DESKTOP_WINS, document, len, wall_clock());
     else
@@ -205,6 +225,10 @@ static void ask(sync_run *s) {
     s->step = ASKING;
     s->deadline = uv_now(connection_host(s->connection)->loop) + (uint64_t)s->ask_timeout;
     reconcile_question(s->reconcile, &kind);
+    connection_tell(s->connection, &(server_event){.kind = EVENT_QUESTION_OPENED,
+                                                   .word = kind,
+                                                   .number = s->question,
+                                                   .duration = s->ask_timeout});
     SAY(s, LOG_INFO, "question %lld (%s) waits for an answer: trivet pending", (long long)s->question, kind);
 }
 
@@ -232,6 +256,9 @@ static void say_refusal(sync_run *s) {
     char path[256]; /* may name a key that the peer made up */
 
     log_name(refusal->path, path, sizeof path);
+    connection_tell(
+        s->connection,
+        &(server_event){.kind = EVENT_MESSAGE_REFUSED, .word = "state_sync", .reason = refusal->reason});
     SAY(s, LOG_WARNING, "refused state_sync: %s: %s%s%s", trivet_merge_side_name(refusal->side), path,
         path[0] ? ": " : "", refusal->reason);
 }
@@ -260,6 +287,7 @@ static void act(sync_run *s) {
         return;
     case RECONCILE_FAILED:
         SAY(s, LOG_ERROR, "sync given up: %s", s->err.message);
+        event_store_error(connection_host(s->connection), &s->err);
         cancel(s, "failed");
         return;
     }
@@ -318,6 +346,7 @@ void sync_answer(sync_run *s, char *state, size_t len, int64_t since) {
 void sync_abandon(sync_run *s, const char *outcome) {
     if (s->step != ENDED)
         SAY(s, LOG_INFO, "sync ended: %s", outcome);
+    tell_answered(s, "gone");
     end(s, outcome, NULL);
 }
 
@@ -330,6 +359,7 @@ void sync_tick(sync_run *s) {
         return;
     SAY(s, LOG_INFO, "nobody answered question %lld: sync cancelled, nothing changed",
         (long long)s->question);
+    tell_answered(s, "timeout");
     cancel(s, "unanswered");
 }
 
@@ -353,6 +383,7 @@ int64_t sync_question(const sync_run *s, const char **kind) {
 
 static int decide_when(sync_run *s, int unanswered) {
     if (unanswered == 0) {
+        tell_answered(s, "person");
         s->step = MERGING;
         submit(s, DECIDE);
     }
@@ -369,5 +400,6 @@ int sync_choose(sync_run *s, trivet_merge_large choice) {
 
 void sync_cancel(sync_run *s) {
     SAY(s, LOG_INFO, "question %lld: sync cancelled, nothing changed", (long long)s->question);
+    tell_answered(s, "cancelled");
     cancel(s, "cancelled");
 }

@@ -1,12 +1,13 @@
 /* A small table; when it is full, the address that has been quiet for longest makes room. */
 #include "serve/throttle.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { FIRST_DELAY_MS = 1000, LAST_DELAY_MS = 8000 };
+enum { FIRST_DELAY_MS = 1000, MOST_DOUBLINGS = 3 };
 
-uint64_t throttle_failed(throttle *t, const char *address, uint64_t now) {
+uint64_t throttle_failed(throttle *t, const char *address, uint64_t now, unsigned *failures) {
     unsigned slot = 0;
 
     for (unsigned i = 0; i < THROTTLE_ADDRESSES; i++) {
@@ -22,10 +23,12 @@ uint64_t throttle_failed(throttle *t, const char *address, uint64_t now) {
         t->entries[slot].failures = 0;
     }
     t->entries[slot].last = now;
-    uint64_t delay = (uint64_t)FIRST_DELAY_MS << t->entries[slot].failures;
-    if (delay < LAST_DELAY_MS)
+    if (t->entries[slot].failures < UINT_MAX)
         t->entries[slot].failures++;
-    return delay < LAST_DELAY_MS ? delay : LAST_DELAY_MS;
+    unsigned row = t->entries[slot].failures, doublings = row - 1 < MOST_DOUBLINGS ? row - 1 : MOST_DOUBLINGS;
+    if (failures)
+        *failures = row;
+    return (uint64_t)FIRST_DELAY_MS << doublings;
 }
 
 void throttle_succeeded(throttle *t, const char *address) {

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-enum { THROTTLE_ADDRESSES = 128, THROTTLE_MEMORY_MS = 10 * 60 * 1000 };
+enum { THROTTLE_ADDRESSES = 128, THROTTLE_MEMORY_MS = 10 * 60 * 1000, THROTTLE_MANY = 5 };
 
 typedef struct {
     struct {
@@ -19,8 +19,9 @@ typedef struct {
     } entries[THROTTLE_ADDRESSES];
 } throttle;
 
-/* Counts one wrong secret and returns the delay in ms. */
-uint64_t throttle_failed(throttle *t, const char *address, uint64_t now);
+/* Counts one wrong secret and returns the delay in ms. *failures (NULL: not asked): how many there are in this
+ * row, 1 for the first. THROTTLE_MANY of them are worth telling somebody. */
+uint64_t throttle_failed(throttle *t, const char *address, uint64_t now, unsigned *failures);
 
 /* The address has shown a right one. */
 void throttle_succeeded(throttle *t, const char *address);

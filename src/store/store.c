@@ -279,6 +279,10 @@ void store_name_hex(const store_name *name, char out[static 65]) {
     sodium_bin2hex(out, 65, name->bytes, sizeof name->bytes);
 }
 
+int64_t store_changes(const store *s) {
+    return sqlite3_total_changes64(s->db);
+}
+
 int store_meta_get(store *s, const char *key, char *value, size_t size, store_error *err) {
     sqlite3_stmt *q = sql_get(s, SQL_META_GET, err);
     sql_text(q, 1, key);

@@ -71,6 +71,9 @@ int store_begin(store *s, store_error *err);
 int store_commit(store *s, store_error *err);
 void store_rollback(store *s); /* without a transaction: nothing */
 
+/* How many rows were changed since it was opened: equal before and after where nothing was. */
+int64_t store_changes(const store *s);
+
 /* Small named values: "server.id", "server.name". `value` is copied out, NUL-terminated. */
 int store_meta_get(store *s, const char *key, char *value, size_t size, store_error *err);
 int store_meta_set(store *s, const char *key, const char *value, store_error *err);
