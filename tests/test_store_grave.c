@@ -157,14 +157,21 @@ static void shows_all_or_stops(void **state) {
     assert_int_equal(count, 1000);
 }
 
-static void expire(void **state) {
+static void prune(void **state) {
     fixture *f = *state;
     update(f, "{\"lists\":[[" LIVE("a") "]]}", "{}", NOW);
     update(f, "{\"lists\":[[" LIVE("b") "]]}", "{}", NOW + 1);
-    ok(grave_expire(f->s, NOW, &f->err));
-    assert_string_equal(graves(f), "0/0/a@1000000000 0/0/b@1000000001");
-    ok(grave_expire(f->s, NOW + 1, &f->err));
+    update(f, "{\"lists\":[[" LIVE("c") "]]}", "{}", NOW);
+    size_t dropped = 10;
+    ok(grave_prune(f->s, NOW, 5, &dropped, &f->err));
+    assert_int_equal(dropped, 10);
+    assert_string_equal(graves(f), "0/0/a@1000000000 0/0/b@1000000001 0/0/c@1000000000");
+    ok(grave_prune(f->s, NOW + 2, 2, &dropped, &f->err)); /* the oldest, and no more than it may */
+    assert_int_equal(dropped, 12);
     assert_string_equal(graves(f), "0/0/b@1000000001");
+    ok(grave_prune(f->s, NOW + 2, 2, &dropped, &f->err));
+    assert_int_equal(dropped, 13);
+    assert_string_equal(graves(f), "");
 }
 
 static void damage_is_seen(void **state) {
@@ -192,7 +199,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(fills_them_for_those_that_live, setup_store, teardown),
         cmocka_unit_test_setup_teardown(keeps_all_of_an_item, setup_store, teardown),
         cmocka_unit_test_setup_teardown(shows_all_or_stops, setup_store, teardown),
-        cmocka_unit_test_setup_teardown(expire, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(prune, setup_store, teardown),
         cmocka_unit_test(damage_is_seen),
     };
     return cmocka_run_group_tests_name("store: graves", tests, NULL, NULL);

@@ -127,7 +127,7 @@ static void groups_are_apart(void **state) {
     free(all);
 }
 
-/* What retention will do: the record goes, what was known of its values stays. */
+/* What retention does: the record goes, what was known of its values stays. */
 static void drop(fixture *f, int64_t id) {
     char text[64];
     snprintf(text, sizeof text, "DELETE FROM record WHERE id = %d", (int)id);
@@ -214,6 +214,80 @@ static void belongs_to_the_transaction(void **state) {
     gives(STORE_NONE, record_by_since(f->s, d.id, "iPhone", RECORD_LISTS, 100, &id, &f->err));
 }
 
+enum { DAY = 24 * 3600 * 1000 };
+
+/* A phone's records of these times, in days; their since_before numbers them from 1. */
+static void add_dated(fixture *f, const device *d, const char *phone, const int *days, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        record r = {.sent = named(f, "sent"),
+                    .snapshot = named(f, "snapshot"),
+                    .since_before = (int64_t)i + 1,
+                    .time = (int64_t)days[i] * DAY};
+        ok(record_add(f->s, d->id, phone, &r, &f->err));
+    }
+}
+
+static void retention_keeps(void **state) {
+    static const struct {
+        const char *what;
+        int days[8];
+        size_t count;
+        record_limits limits;
+        const char *kept;
+    } cases[] = {
+        {"all within both numbers", {1, 2, 3}, 3, {1, 3, 99LL * DAY}, "3 2 1"},
+        {"no more than the most", {1, 2, 3, 4}, 4, {1, 2, 1000LL * DAY}, "4 3"},
+        {"what is young enough", {1, 2, 3, 4}, 4, {1, 9, 98LL * DAY}, "4 3 2"},
+        {"the least, however old", {1, 2, 3, 4}, 4, {2, 9, DAY}, "4 3"},
+        {"no gaps, whatever the clock did", {1, 99, 1, 1}, 4, {1, 9, 98LL * DAY}, "4 3 2"},
+        {"a number before an age", {99, 99, 99, 99}, 4, {1, 2, 98LL * DAY}, "4 3"},
+        {"none", {1, 2}, 2, {0, 9, DAY}, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        void *fresh = NULL;
+        assert_int_equal(setup_store(&fresh), 0);
+        fixture *f = fresh;
+        device d = pair(f, NULL);
+        size_t dropped = 0;
+        int64_t cursor = 0;
+        add_dated(f, &d, "Pixel 8", cases[i].days, cases[i].count);
+        ok(record_prune(f->s, 100LL * DAY, &cases[i].limits, 50, &cursor, &dropped, &f->err));
+        if (strcmp(listed(f, &d, "Pixel 8"), cases[i].kept) != 0)
+            fail_msg("%s: %s", cases[i].what, listed(f, &d, "Pixel 8"));
+        assert_int_equal(cursor, 0);
+        assert_int_equal(dropped, cases[i].count - (strlen(cases[i].kept) + 1) / 2);
+        teardown(&fresh);
+    }
+}
+
+static void retention_goes_in_small_steps(void **state) {
+    static const int days[] = {1, 1, 1, 1, 1, 1};
+    static const char *const after_each[] = {"6 5 4 3|6 5 4 3 2 1", "6 5|6 5 4 3 2 1", "6|6 5 4 3 2",
+                                             "6|6 5 4", "6|6"};
+    fixture *f = *state;
+    device d = pair(f, NULL);
+    record_limits limits = {1, 1, DAY};
+    int64_t cursor = 0;
+    size_t dropped = 0, steps = 0;
+    add_dated(f, &d, "Pixel 8", days, 6);
+    add_dated(f, &d, "iPhone", days, 6);
+    do {
+        char text[64];
+        if (steps == sizeof after_each / sizeof *after_each)
+            break; /* it has only seen that there are no more phones */
+        ok(record_prune(f->s, 2 * DAY, &limits, 2, &cursor, &dropped, &f->err));
+        int len = snprintf(text, sizeof text, "%s|", listed(f, &d, "Pixel 8"));
+        snprintf(text + len, sizeof text - (size_t)len, "%s", listed(f, &d, "iPhone"));
+        assert_string_equal(text, after_each[steps++]);
+    } while (cursor != 0);
+    assert_int_equal(steps, sizeof after_each / sizeof *after_each);
+    assert_int_equal(dropped, 10);
+    /* once more: nothing */
+    ok(record_prune(f->s, 2 * DAY, &limits, 50, &cursor, &dropped, &f->err));
+    assert_int_equal(dropped, 10);
+}
+
 /* Both questions are answered from an index, however many records there are. */
 static void asks_an_index(void **state) {
     static const struct {
@@ -222,6 +296,9 @@ static void asks_an_index(void **state) {
     } cases[] = {
         {SQL_RECORD_OF_PHONE, "USING INDEX record_by_phone (phone=?)"},
         {SQL_RECORD_OF_DEVICE, "USING INDEX record_by_device (device=?)"},
+        {SQL_RECORD_NTH, "USING COVERING INDEX record_by_phone (phone=?)"},
+        {SQL_RECORD_OLDEST, "USING INDEX record_by_phone (phone=?)"},
+        {SQL_RECORD_PRUNE, "INDEX record_by_phone (phone=? AND rowid<?)"},
         {SQL_SINCE_OF_PHONE, "USING PRIMARY KEY (device=? AND grp=? AND since=?)"},
         {SQL_SINCE_OF_DEVICE, "USING PRIMARY KEY (device=? AND grp=? AND since=?)"},
     };
@@ -253,6 +330,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_second_phone_begins_with_all, setup_store, teardown),
         cmocka_unit_test_setup_teardown(a_replacement_inherits, setup_store, teardown),
         cmocka_unit_test_setup_teardown(belongs_to_the_transaction, setup_store, teardown),
+        cmocka_unit_test(retention_keeps),
+        cmocka_unit_test_setup_teardown(retention_goes_in_small_steps, setup_store, teardown),
         cmocka_unit_test_setup_teardown(asks_an_index, setup_store, teardown),
     };
     return cmocka_run_group_tests_name("store: records", tests, NULL, NULL);

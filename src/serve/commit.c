@@ -46,9 +46,7 @@ int commit_head(store *s, const trivet_merge_state *before, const trivet_merge_s
     line->after = *name;
     if (store_name_equal(&line->before, name))
         return 0;
-    if ((code = head_set(s, name, err)) != 0 ||
-        (code = grave_update(s, before, after, line->time, err)) != 0 ||
-        (code = grave_expire(s, line->time - GRAVE_LIFE_MS, err)) != 0)
+    if ((code = head_set(s, name, err)) != 0 || (code = grave_update(s, before, after, line->time, err)) != 0)
         return code;
     return worth_a_line(before, after, line) ? history_add(s, line, err) : 0;
 }

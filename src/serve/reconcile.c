@@ -370,9 +370,10 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
         (rec.has_ancestor && (rc = snapshot_put(r->store, ancestor, &rec.ancestor, err)) != 0) ||
         (rc = record_add(r->store, r->device, r->phone_name, &rec, err)) != 0)
         return rc;
+    /* Retention may have dropped that record since it was chosen; the choice stands. */
     for (record_group g = 0; g < RECORD_GROUPS; g++)
         if (r->choice.applied[g] &&
-            (rc = record_applied(r->store, r->choice.applied[g], g, r->since, err)) != 0)
+            (rc = record_applied(r->store, r->choice.applied[g], g, r->since, err)) != 0 && rc != STORE_NONE)
             return rc;
     r->changed = !store_name_equal(&rec.snapshot, &r->head);
     return device_synced(r->store, r->device, r->phone_name, now, err);

@@ -164,8 +164,12 @@ int grave_each(store *s, grave_fn *fn, void *ctx, store_error *err) {
     return rc;
 }
 
-int grave_expire(store *s, int64_t then, store_error *err) {
-    sqlite3_stmt *q = sql_get(s, SQL_GRAVE_EXPIRE, err);
+int grave_prune(store *s, int64_t then, size_t max_rows, size_t *dropped, store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_GRAVE_PRUNE, err);
     sql_int(q, 1, then);
-    return sql_run(s, q, err);
+    sql_int(q, 2, max_rows > INT64_MAX ? INT64_MAX : (int64_t)max_rows);
+    int rc = sql_run(s, q, err);
+    if (rc == 0)
+        *dropped += (size_t)sqlite3_changes(s->db);
+    return rc;
 }

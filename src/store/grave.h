@@ -8,6 +8,7 @@
 #include "store.h"
 #include <trivet_merge.h>
 
+/* How long a grave is kept where the user set nothing else. */
 #define GRAVE_LIFE_MS (400LL * 24 * 3600 * 1000)
 
 /*
@@ -22,7 +23,8 @@ int grave_update(store *s, const trivet_merge_state *before, const trivet_merge_
 typedef int grave_fn(void *ctx, trivet_merge_section section, size_t slot, const trivet_merge_item *item);
 int grave_each(store *s, grave_fn *fn, void *ctx, store_error *err);
 
-/* Drops graves dug before `then`. */
-int grave_expire(store *s, int64_t then, store_error *err);
+/* Retention: drops graves dug before `then`, the oldest first, `max_rows` at most, and adds how many to *dropped. Less than
+ * `max_rows`: there are no more. */
+int grave_prune(store *s, int64_t then, size_t max_rows, size_t *dropped, store_error *err);
 
 #endif

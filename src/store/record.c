@@ -236,3 +236,90 @@ int record_by_since(store *s, const char *device_id, const char *phone, record_g
     sql_reset(q);
     return rc < 0 ? rc : rc == 0 ? STORE_NONE : gone ? STORE_GONE : 0;
 }
+
+/* ---- retention -------------------------------------------------------------------------------------- */
+
+/* The id of a phone's record that has `newer` newer ones; 0: it has not as many. */
+static int nth_newest(store *s, int64_t phone, size_t newer, int64_t *id, store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_RECORD_NTH, err);
+    sql_int(q, 1, phone);
+    sql_int(q, 2, newer > INT64_MAX ? INT64_MAX : (int64_t)newer);
+    int rc = sql_row(s, q, err);
+    *id = rc > 0 ? sqlite3_column_int64(q, 0) : 0;
+    sql_reset(q);
+    return rc < 0 ? rc : 0;
+}
+
+/* The newest record, of the `max_rows` oldest, that goes with all before it; 0: none does. */
+static int last_to_go(store *s, int64_t phone, int64_t now, const record_limits *limits, size_t max_rows,
+                      int64_t *last, store_error *err) {
+    int64_t may = 0, must = 0;
+    *last = 0;
+    int rc = nth_newest(s, phone, limits->least, &may, err);
+    if (rc != 0 || may == 0)
+        return rc;
+    if ((rc = nth_newest(s, phone, limits->most, &must, err)) != 0)
+        return rc;
+    sqlite3_stmt *q = sql_get(s, SQL_RECORD_OLDEST, err);
+    sql_int(q, 1, phone);
+    sql_int(q, 2, max_rows > INT64_MAX ? INT64_MAX : (int64_t)max_rows);
+    while ((rc = sql_row(s, q, err)) > 0) {
+        int64_t id = sqlite3_column_int64(q, 0), time = sqlite3_column_int64(q, 1);
+        if (id > may || (id > must && time >= now - limits->age_ms))
+            break;
+        *last = id;
+    }
+    sql_reset(q);
+    return rc < 0 ? rc : 0;
+}
+
+static int prune_phone(store *s, int64_t phone, int64_t now, const record_limits *limits, size_t max_rows,
+                       size_t *dropped, store_error *err) {
+    int64_t last;
+    int rc = last_to_go(s, phone, now, limits, max_rows, &last, err);
+    if (rc != 0 || last == 0)
+        return rc;
+    sqlite3_stmt *q = sql_get(s, SQL_RECORD_PRUNE, err);
+    sql_int(q, 1, phone);
+    sql_int(q, 2, last);
+    if ((rc = sql_run(s, q, err)) == 0)
+        *dropped += (size_t)sqlite3_changes(s->db);
+    return rc;
+}
+
+/* The first phone from that number on; 0: there is none. */
+static int next_phone(store *s, int64_t *phone, store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_RECORD_PHONES, err);
+    sql_int(q, 1, *phone);
+    int rc = sql_row(s, q, err);
+    *phone = rc > 0 ? sqlite3_column_int64(q, 0) : 0;
+    sql_reset(q);
+    return rc < 0 ? rc : 0;
+}
+
+static int prune(store *s, int64_t now, const record_limits *limits, size_t max_rows, int64_t *cursor,
+                 size_t *dropped, store_error *err) {
+    size_t gone = 0;
+
+    for (size_t visited = 0; visited < max_rows; visited++) {
+        int64_t phone = *cursor;
+        int rc = next_phone(s, &phone, err);
+        if (rc == 0 && phone != 0)
+            rc = prune_phone(s, phone, now, limits, max_rows - gone, &gone, err);
+        if (rc != 0)
+            return rc;
+        *cursor = phone;
+        if (phone == 0 || gone == max_rows)
+            break; /* it may have more to go, and is visited once more */
+        ++*cursor;
+    }
+    *dropped += gone;
+    return 0;
+}
+
+int record_prune(store *s, int64_t now, const record_limits *limits, size_t max_rows, int64_t *cursor,
+                 size_t *dropped, store_error *err) {
+    bool own;
+    int rc = sql_enter(s, &own, err);
+    return rc == 0 ? sql_leave(s, own, prune(s, now, limits, max_rows, cursor, dropped, err), err) : rc;
+}

@@ -44,4 +44,28 @@ int record_list(store *s, const char *device, const char *phone, record **out, s
 int record_by_since(store *s, const char *device, const char *phone, record_group group, int64_t since,
                     int64_t *id, store_error *err);
 
+/*
+ * Retention. A phone's newest `least` records are always kept, as they are what a phone that was away for long is measured
+ * from; older ones go when they are older than `age_ms`, and in any case when there are `most` newer ones. Of each phone
+ * the oldest go first, so that what is kept has no gaps: a record tells how a phone's items came about since an older one.
+ *
+ * A phone that is restored to a state whose record was dropped has no ancestor: its items and the computer's are merged by
+ * date, and graves (grave.h) hold for what the computer deleted.
+ */
+typedef struct {
+    size_t least, most;
+    int64_t age_ms;
+} record_limits;
+
+#define RECORD_LIMITS_INIT                                                                                   \
+    { 64, 1000, 400LL * 24 * 3600 * 1000 }
+
+/*
+ * One small step of retention at the time `now`: one transaction that looks at no more than `max_rows` phones and drops no
+ * more than `max_rows` records, the values known of which stay behind. *cursor is where to go on, 0 to begin, and 0 again
+ * when all phones were visited. Power may go at any moment, and a step may be repeated. *dropped is added to.
+ */
+int record_prune(store *s, int64_t now, const record_limits *limits, size_t max_rows, int64_t *cursor,
+                 size_t *dropped, store_error *err);
+
 #endif

@@ -84,6 +84,11 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_RECORD_HAS] = "SELECT 1 FROM device_phone WHERE device = ?1 AND has_records = 1 LIMIT 1",
     [SQL_RECORD_OF_PHONE] = "SELECT " RECORD_COLUMNS " FROM record WHERE phone = ?1 ORDER BY id DESC",
     [SQL_RECORD_OF_DEVICE] = "SELECT " RECORD_COLUMNS " FROM record WHERE device = ?1 ORDER BY id DESC",
+    [SQL_RECORD_PHONES] =
+        "SELECT num FROM device_phone WHERE num >= ?1 AND has_records = 1 ORDER BY num LIMIT 1",
+    [SQL_RECORD_NTH] = "SELECT id FROM record WHERE phone = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2",
+    [SQL_RECORD_OLDEST] = "SELECT id, time FROM record WHERE phone = ?1 ORDER BY id LIMIT ?2",
+    [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE phone = ?1 AND id <= ?2",
     [SQL_SINCE_PUT] = "INSERT INTO record_since (device, grp, since, record, phone)"
                       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     [SQL_SINCE_OF_PHONE] = "SELECT s.record, r.id IS NULL FROM record_since s"
@@ -100,7 +105,8 @@ static const char *const texts[SQL_COUNT] = {
                       " dug_at = excluded.dug_at",
     [SQL_GRAVE_DROP] = "DELETE FROM grave WHERE section = ?1 AND id = ?2",
     [SQL_GRAVE_EACH] = "SELECT section, slot, item FROM grave",
-    [SQL_GRAVE_EXPIRE] = "DELETE FROM grave WHERE dug_at < ?1",
+    [SQL_GRAVE_PRUNE] = "DELETE FROM grave WHERE (section, id) IN"
+                        " (SELECT section, id FROM grave WHERE dug_at < ?1 ORDER BY dug_at LIMIT ?2)",
 
     [SQL_HISTORY_PUT] = "INSERT INTO history (time, cause, device, phone, before, after, counts)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
