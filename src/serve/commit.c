@@ -45,8 +45,8 @@ int commit_head(store *s, const trivet_merge_state *before, const trivet_merge_s
         return code;
     line->after = *name;
     if (store_name_equal(&line->before, name))
-        return 0;
+        return line->always ? history_add(s, line, err) : 0;
     if ((code = head_set(s, name, err)) != 0 || (code = grave_update(s, before, after, line->time, err)) != 0)
         return code;
-    return worth_a_line(before, after, line) ? history_add(s, line, err) : 0;
+    return worth_a_line(before, after, line) || line->always ? history_add(s, line, err) : 0;
 }

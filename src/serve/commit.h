@@ -13,8 +13,8 @@
 
 /*
  * Makes `after` the head. `line` gives time, cause, device, phone and counts ("": taken from comparing the
- * two); before and after are filled in. No history line is written where the two differ in nothing but purged
- * tombstones and factory defaults (merge §6, L5). *name is the new head's.
+ * two); before and after are filled in. Unless line->always, no history line is written where the two differ in
+ * nothing but purged tombstones and factory defaults (merge §6, L5). *name is the new head's.
  */
 int commit_head(store *s, const trivet_merge_state *before, const trivet_merge_state *after,
                 history_line *line, store_name *name, store_error *err);

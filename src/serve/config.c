@@ -15,7 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum kind { PORT, TEXT, SWITCH, DURATION, BYTES, COUNT, SHARE, ALLOW };
+enum kind { PORT, TEXT, SWITCH, DURATION, BYTES, COUNT, SHARE, ALLOW, TIE_POLICY, LARGE_POLICY };
 
 struct key {
     const char *name;
@@ -41,6 +41,8 @@ static const struct key keys[] = {
     KEY("peers_per_address", COUNT, unauthenticated_per_address, 1, 10000),
     KEY("unauthenticated_max", COUNT, unauthenticated_max, 1, 100000),
     KEY("large_change", SHARE, large_threshold, 0.01, 1),
+    KEY("on_tie", TIE_POLICY, on_tie, 0, 0),
+    KEY("on_large_change", LARGE_POLICY, on_large_change, 0, 0),
     KEY("record", TEXT, record, 0, 0),
 };
 
@@ -81,6 +83,8 @@ static const char *const allowed[] = {
     [COUNT] = "a whole number",
     [SHARE] = "a share, 0.01 to 1",
     [ALLOW] = "local or any",
+    [TIE_POLICY] = "ask, newest, phone, computer or cancel",
+    [LARGE_POLICY] = "ask, computer, phone, both or cancel",
 };
 
 static bool parse_number(const char *value, const struct unit *units, double *out) {
@@ -157,6 +161,10 @@ static bool set_value(config *c, const struct key *k, const char *value) {
         return set_choice((bool *)field, value, "on", "off");
     case ALLOW:
         return set_choice((bool *)field, value, "any", "local");
+    case TIE_POLICY:
+        return policy_for_ties(value, (policy *)(void *)field);
+    case LARGE_POLICY:
+        return policy_for_large(value, (policy *)(void *)field);
     default:
         return set_number(k, field, value);
     }

@@ -8,6 +8,8 @@
 #ifndef TRIVET_SERVE_CONFIG_H
 #define TRIVET_SERVE_CONFIG_H
 
+#include "serve/policy.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +25,7 @@ typedef struct {
     size_t max_queued;                                      /* bytes, per connection */
     unsigned unauthenticated_per_address, unauthenticated_max;
     double large_threshold;
+    policy on_tie, on_large_change;
     char record[1024]; /* the folder where each merge is kept as a case; "": nowhere */
 } config;
 

@@ -17,12 +17,17 @@
  *      fits, and with the commit that follows the value joins the record.
  *
  * A lost or late state_sync or sync_cancel changes nothing anywhere.
+ *
+ * A policy's answer goes the same way as a person's and changes none of this. The value that it overrode is in
+ * `sent` of the new record where it was the phone's, and in the history line's `before` where it was the
+ * computer's; both are written in step 2 with the merge that overrode it.
  */
 #include "serve/reconcile.h"
 
 #include "serve/ancestor.h"
 #include "serve/commit.h"
 #include "serve/counts.h"
+#include "serve/late.h"
 #include "serve/recording.h"
 #include "store/device.h"
 #include "store/record.h"
@@ -41,6 +46,16 @@ struct answer {
     size_t slot;
     char *item_id, *field, *phone_value, *computer_value; /* item_id NULL: an entry's */
     trivet_merge_side side;
+};
+
+/*
+ * A large change as it was put, for an answer that takes one side's whole state. `phone` is owned where the round
+ * has another by now.
+ */
+struct asked {
+    trivet_merge_state *phone, *computer; /* NULL: nothing was asked */
+    store_name head;
+    ancestor_choice choice;
 };
 
 struct reconcile {
@@ -67,7 +82,11 @@ struct reconcile {
 
     char *question; /* JSON text; NULL: none is open */
     const char *question_kind;
-    trivet_merge_large large;
+    trivet_merge_large large; /* the answer to `asked` */
+    struct asked asked;
+    late late;
+    policy policy; /* ASK: none had a part in this merge */
+    const char *policy_kind;
     struct answer *answers;
     size_t answer_count;
 
@@ -89,6 +108,7 @@ reconcile *reconcile_new(store *s, const char *device_id, const char *phone_name
 
 static void drop_merge(reconcile *r) {
     trivet_merge_result_free(r->result);
+    late_release(&r->late);
     ancestor_release(&r->choice);
     trivet_merge_state_free(r->computer);
     free(r->document);
@@ -98,10 +118,28 @@ static void drop_merge(reconcile *r) {
     r->document = r->question = NULL;
 }
 
+static void answered_by(reconcile *r, policy p, const char *kind) {
+    r->policy = p;
+    r->policy_kind = kind;
+}
+
+/* And whatever was answered. */
+static void forget_asked(reconcile *r) {
+    ancestor_release(&r->asked.choice);
+    trivet_merge_state_free(r->asked.computer);
+    if (r->asked.phone != r->phone)
+        trivet_merge_state_free(r->asked.phone);
+    r->asked = (struct asked){0};
+    if (r->large != TRIVET_MERGE_LARGE_ASK)
+        answered_by(r, POLICY_ASK, NULL);
+    r->large = TRIVET_MERGE_LARGE_ASK;
+}
+
 void reconcile_free(reconcile *r) {
     if (!r)
         return;
     drop_merge(r);
+    forget_asked(r);
     trivet_merge_state_free(r->phone);
     for (size_t i = 0; i < r->answer_count; i++) {
         free(r->answers[i].item_id);
@@ -218,6 +256,14 @@ static reconcile_outcome ask_large(reconcile *r, const trivet_merge_large_change
     return ask(r, "large_change", body);
 }
 
+/* An answer will be about what this merge was to be made of. */
+static void keep_asked(reconcile *r) {
+    forget_asked(r);
+    r->asked = (struct asked){r->phone, r->computer, r->head, r->choice};
+    r->computer = NULL;
+    r->choice = (ancestor_choice){0};
+}
+
 const char *reconcile_question(const reconcile *r, const char **kind) {
     *kind = r->question_kind;
     return r->question;
@@ -264,8 +310,21 @@ int reconcile_choose(reconcile *r, trivet_merge_large choice) {
  * A large change was answered with no ancestor chosen: then what was already merged makes none either, for `both`
  * without an ancestor is a merge without one (merge §10).
  */
+static const trivet_merge_state *usable(const reconcile *r, const ancestor_choice *choice) {
+    return r->large == TRIVET_MERGE_LARGE_ASK || choice->found ? choice->ancestor : NULL;
+}
+
 static const trivet_merge_state *ancestor_used(const reconcile *r) {
-    return r->large == TRIVET_MERGE_LARGE_ASK || r->choice.found ? r->choice.ancestor : NULL;
+    return usable(r, &r->choice);
+}
+
+static trivet_merge_options answer_to_guard(const reconcile *r, const ancestor_choice *choice) {
+    trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
+
+    options.large = r->large;
+    options.large_threshold = 0.0;
+    options.guard = choice->guard;
+    return options;
 }
 
 /*
@@ -277,10 +336,11 @@ static recording_merge what_to_merge(const reconcile *r, const trivet_merge_pick
 
     m.options = (trivet_merge_options)TRIVET_MERGE_OPTIONS_INIT;
     m.options.large_threshold = 2.0;
-    if (r->large != TRIVET_MERGE_LARGE_ASK) {
-        m.options.large = r->large;
-        m.options.large_threshold = 0.0;
-        m.options.guard = r->choice.guard;
+    if (r->late.chosen) {
+        m.ancestor = r->late.ancestor;
+        m.computer = r->late.computer;
+    } else if (r->large != TRIVET_MERGE_LARGE_ASK) {
+        m.options = answer_to_guard(r, &r->choice);
         m.computer = r->computer;
     }
     m.options.picks = picks;
@@ -288,20 +348,33 @@ static recording_merge what_to_merge(const reconcile *r, const trivet_merge_pick
     return m;
 }
 
+static const trivet_merge_state *phone_to_merge(const reconcile *r) {
+    return r->late.chosen ? r->late.phone : r->phone;
+}
+
 static int merge_once(reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
     recording_merge m = what_to_merge(r, picks, pick_count);
 
     trivet_merge_result_free(r->result);
     r->result = NULL;
-    return trivet_merge(m.ancestor, r->phone, m.computer, &m.options, &r->result, &r->refusal);
+    return trivet_merge(m.ancestor, phone_to_merge(r), m.computer, &m.options, &r->result, &r->refusal);
 }
 
 static void record_merge(const reconcile *r, recording_merge m) {
+    char *document = NULL;
+
+    if (!r->settings.record)
+        return;
     m.phone = r->phone_document;
     m.phone_len = r->phone_len;
+    if (phone_to_merge(r) != r->phone) {
+        if (trivet_merge_state_write(phone_to_merge(r), &document, &m.phone_len) != 0)
+            return;
+        m.phone = document;
+    }
     m.result = r->result;
-    if (r->settings.record)
-        recording_keep(r->settings.record, &m);
+    recording_keep(r->settings.record, &m);
+    free(document);
 }
 
 /* The guard alone, as a merge that asks: it comes before an ancestor plays a part. */
@@ -314,42 +387,83 @@ static void record_guard(const reconcile *r) {
     record_merge(r, m);
 }
 
-/* Picks for all ties from the answers given so far; *out NULL where one is missing. -1: out of memory. */
-static int picks_from_answers(const reconcile *r, trivet_merge_pick **out) {
-    size_t count = trivet_merge_result_tie_count(r->result);
-    trivet_merge_pick *picks = unanswered(r) == 0 ? calloc(count, sizeof *picks) : NULL;
+/*
+ * Picks for all ties, from the answers given so far and the policy for the others; *out NULL where one is
+ * missing. -1: out of memory.
+ */
+static int make_picks(reconcile *r, trivet_merge_pick **out) {
+    size_t count = trivet_merge_result_tie_count(r->result), open = unanswered(r);
+    bool standing = open > 0 && r->settings.on_tie != POLICY_ASK && r->settings.on_tie != POLICY_CANCEL;
+    trivet_merge_side *sides;
 
-    *out = picks;
-    if (!picks)
-        return unanswered(r) == 0 ? -1 : 0;
+    *out = NULL;
+    if (open > 0 && !standing)
+        return 0;
+    trivet_merge_pick *picks = calloc(count, sizeof *picks);
+    if (!picks || !(sides = calloc(count, sizeof *sides))) {
+        free(picks);
+        return -1;
+    }
+    if (standing) {
+        policy_pick(r->settings.on_tie, r->result, phone_to_merge(r), what_to_merge(r, NULL, 0).computer,
+                    sides);
+        if (r->policy == POLICY_ASK)
+            answered_by(r, r->settings.on_tie, "tie");
+    }
     for (size_t i = 0; i < count; i++) {
         trivet_merge_tie tie;
         trivet_merge_result_tie(r->result, i, &tie);
-        const struct answer *a = find_answer(r, &tie);
-        picks[i] = (trivet_merge_pick){.section = tie.section, .slot = tie.slot, .pick = a->side};
-        if (a->item_id)
-            picks[i].item_id = (trivet_merge_slice){a->item_id, strlen(a->item_id)};
-        picks[i].field = (trivet_merge_slice){a->field, strlen(a->field)};
+        const struct answer *a = r->answer_count ? find_answer(r, &tie) : NULL;
+        picks[i] = (trivet_merge_pick){.section = tie.section,
+                                       .slot = tie.slot,
+                                       .item_id = tie.item_id,
+                                       .field = tie.field,
+                                       .pick = a ? a->side : sides[i]};
     }
+    free(sides);
+    *out = picks;
     return 0;
 }
 
 static int merge_with_answers(reconcile *r) {
+    trivet_merge_result *tied = NULL; /* the picks borrow from it */
     trivet_merge_pick *picks = NULL;
     int rc = merge_once(r, NULL, 0);
 
     if (rc != 0)
         return rc;
-    bool tied = trivet_merge_result_status(r->result) == TRIVET_MERGE_CONFLICT;
-    size_t count = tied ? trivet_merge_result_tie_count(r->result) : 0;
-    if (tied && picks_from_answers(r, &picks) != 0)
+    bool conflict = trivet_merge_result_status(r->result) == TRIVET_MERGE_CONFLICT;
+    size_t count = conflict ? trivet_merge_result_tie_count(r->result) : 0;
+    if (conflict && make_picks(r, &picks) != 0)
         return TRIVET_MERGE_ENOMEM;
-    if (picks)
+    if (picks) {
+        tied = r->result;
+        r->result = NULL;
         rc = merge_once(r, picks, count);
+    }
     if (rc == 0)
         record_merge(r, what_to_merge(r, picks, picks ? count : 0));
     free(picks);
+    trivet_merge_result_free(tied);
     return rc;
+}
+
+/* Where a side has edited something since the large change was put that is answered now. */
+static int prepare_late(reconcile *r) {
+    const late_pair asked = {r->asked.phone, r->asked.computer};
+    bool same_head = store_name_equal(&r->head, &r->asked.head);
+    const late_pair now = {r->phone, same_head ? r->asked.computer : r->computer};
+
+    if (r->large == TRIVET_MERGE_LARGE_ASK || r->large == TRIVET_MERGE_LARGE_BOTH ||
+        (now.phone == asked.phone && same_head))
+        return 0;
+    int rc = late_holds(&asked, &now, r->settings.large_threshold);
+    if (rc <= 0) {
+        forget_asked(r); /* late_prepare is for answers that hold */
+        return rc;
+    }
+    trivet_merge_options options = answer_to_guard(r, &r->asked.choice);
+    return late_prepare(&r->late, usable(r, &r->asked.choice), &asked, &now, &options, &r->refusal);
 }
 
 /* ---- committing ---- */
@@ -358,10 +472,11 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
     const trivet_merge_state *merged = trivet_merge_result_snapshot(r->result);
     const trivet_merge_state *ancestor = ancestor_used(r);
     record rec = {.since_before = r->since, .has_ancestor = ancestor != NULL, .time = now};
-    history_line line = {.time = now, .cause = "sync"};
+    history_line line = {.time = now, .always = r->policy != POLICY_ASK};
     store_error *err = &r->error;
     int rc;
 
+    snprintf(line.cause, sizeof line.cause, "%s", r->policy == POLICY_ASK ? "sync" : "policy");
     snprintf(line.device, sizeof line.device, "%s", r->device);
     snprintf(line.phone, sizeof line.phone, "%s", r->phone_name);
     counts_text(&r->counts, line.counts, sizeof line.counts);
@@ -409,6 +524,30 @@ static int write_proposal(reconcile *r) {
     return rc;
 }
 
+static reconcile_outcome merge(reconcile *r, int64_t now);
+
+/* A policy answers on the spot, as a person would have. */
+static reconcile_outcome on_large_change(reconcile *r, const trivet_merge_large_change *large, int64_t now) {
+    policy p = r->settings.on_large_change;
+
+    record_guard(r);
+    keep_asked(r);
+    if (p == POLICY_ASK)
+        return ask_large(r, large);
+    answered_by(r, p, "large_change");
+    if (p == POLICY_CANCEL)
+        return RECONCILE_DECLINED;
+    r->large = policy_choice(p);
+    return merge(r, now);
+}
+
+static reconcile_outcome on_ties(reconcile *r) {
+    if (r->settings.on_tie != POLICY_CANCEL)
+        return ask(r, "tie", ties_json(r->result));
+    answered_by(r, POLICY_CANCEL, "tie");
+    return RECONCILE_DECLINED;
+}
+
 /* Merges this round's phone state with the computer's present one. */
 static reconcile_outcome merge(reconcile *r, int64_t now) {
     trivet_merge_large_change large;
@@ -419,13 +558,11 @@ static reconcile_outcome merge(reconcile *r, int64_t now) {
         ancestor_choose(r->store, r->device, r->phone_name, r->since, r->phone, r->computer, &r->choice,
                         &r->error) != 0)
         return failed(r);
-    int rc = 0;
-    if (r->large == TRIVET_MERGE_LARGE_ASK && r->choice.guard)
+    int rc = prepare_late(r);
+    if (rc == 0 && r->large == TRIVET_MERGE_LARGE_ASK && r->choice.guard)
         rc = trivet_merge_guard(r->choice.guard, r->phone, r->computer, r->settings.large_threshold, &large);
-    if (rc == 1) {
-        record_guard(r);
-        return ask_large(r, &large);
-    }
+    if (rc == 1)
+        return on_large_change(r, &large, now);
     if (rc == 0)
         rc = merge_with_answers(r);
     if (rc == TRIVET_MERGE_EINPUT)
@@ -434,11 +571,18 @@ static reconcile_outcome merge(reconcile *r, int64_t now) {
         return failed(r);
     trivet_merge_result_counts(r->result, &r->counts);
     if (trivet_merge_result_status(r->result) == TRIVET_MERGE_CONFLICT)
-        return ask(r, "tie", ties_json(r->result));
+        return on_ties(r);
 
     if (trivet_merge_state_agrees(trivet_merge_result_snapshot(r->result), r->phone))
         return commit(r, now) == 0 ? RECONCILE_KEEP : failed(r);
     return write_proposal(r) == 0 ? RECONCILE_PROPOSE : failed(r);
+}
+
+/* The same, as a round of its own: of what a policy said in an earlier one, only its word on `asked` counts. */
+static reconcile_outcome merge_anew(reconcile *r, int64_t now) {
+    if (r->policy != POLICY_ASK && strcmp(r->policy_kind, "tie") == 0)
+        answered_by(r, POLICY_ASK, NULL);
+    return merge(r, now);
 }
 
 static reconcile_outcome begin_round(reconcile *r, reconcile_outcome outcome) {
@@ -482,16 +626,19 @@ reconcile_outcome reconcile_answer(reconcile *r, char *document, size_t len, int
         return RECONCILE_RESTLESS;
     }
     drop_merge(r);
-    trivet_merge_state_free(r->phone);
+    if (since != r->since)
+        forget_asked(r); /* it descends from another state by now */
+    if (r->phone != r->asked.phone)
+        trivet_merge_state_free(r->phone);
     r->phone = state;
     r->phone_document = document;
     r->phone_len = len;
     r->since = since;
-    return begin_round(r, merge(r, now));
+    return begin_round(r, merge_anew(r, now));
 }
 
 reconcile_outcome reconcile_decide(reconcile *r, int64_t now) {
-    return begin_round(r, merge(r, now));
+    return begin_round(r, merge_anew(r, now));
 }
 
 /* ---- looking ---- */
@@ -515,4 +662,10 @@ void reconcile_counts(const reconcile *r, trivet_merge_counts *counts) {
 
 bool reconcile_changed(const reconcile *r) {
     return r->changed;
+}
+
+bool reconcile_policy(const reconcile *r, const char **kind, policy *p) {
+    *kind = r->policy_kind;
+    *p = r->policy;
+    return r->policy != POLICY_ASK;
 }

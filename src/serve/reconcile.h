@@ -17,6 +17,7 @@
 #ifndef TRIVET_SERVE_RECONCILE_H
 #define TRIVET_SERVE_RECONCILE_H
 
+#include "serve/policy.h"
 #include "store/store.h"
 #include <jansson.h>
 #include <trivet_merge.h>
@@ -27,10 +28,11 @@ typedef struct {
     double large_threshold;
     unsigned max_rounds; /* how often a merge is made anew before the sync is given up (protocol §4.6): 3 */
     const char *record;  /* the folder where each merge is kept as a case (recording.h); NULL: nowhere */
+    policy on_tie, on_large_change;
 } reconcile_settings;
 
 #define RECONCILE_SETTINGS_INIT                                                                              \
-    { 0.8, 3, NULL }
+    { 0.8, 3, NULL, POLICY_ASK, POLICY_ASK }
 
 typedef enum {
     RECONCILE_KEEP,     /* committed: the phone holds M already; confirm phone-wins without a snapshot */
@@ -39,6 +41,7 @@ typedef enum {
     RECONCILE_ASK,      /* a question is open: reconcile_question, then reconcile_decide */
     RECONCILE_REFUSED,  /* the phone's state is not valid: `refusal`; cancel */
     RECONCILE_RESTLESS, /* either side kept changing; cancel */
+    RECONCILE_DECLINED, /* a policy says so: reconcile_policy; cancel */
     RECONCILE_FAILED    /* the store failed: `error`; cancel. Nothing was changed */
 } reconcile_outcome;
 
@@ -79,5 +82,11 @@ int reconcile_choose(reconcile *r, trivet_merge_large choice);
 
 /* Merges on with the answers given. */
 reconcile_outcome reconcile_decide(reconcile *r, int64_t now);
+
+/*
+ * Where a policy answered in the last merge: true, the question's kind and which policy it was. After a large
+ * change and ties both were answered so, the large change is told.
+ */
+bool reconcile_policy(const reconcile *r, const char **kind, policy *p);
 
 #endif

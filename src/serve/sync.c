@@ -179,6 +179,8 @@ sync_run *sync_start(connection *c) {
         return NULL;
     merge_settings.large_threshold = settings->large_threshold;
     merge_settings.record = settings->record[0] ? settings->record : NULL;
+    merge_settings.on_tie = settings->on_tie;
+    merge_settings.on_large_change = settings->on_large_change;
     s->store = connection_host(c)->store;
     s->reconcile = reconcile_new(s->store, connection_device(c), connection_phone(c), &merge_settings);
     if (!s->reconcile) {
@@ -203,6 +205,18 @@ static void log_counts(const sync_run *s, const trivet_merge_counts *n, bool cha
         n->removed, n->restored, n->moved, changed ? "" : "; nothing new here");
 }
 
+/* Told when it counts: with the commit, or when the sync is given up for it. */
+static void say_policy(sync_run *s) {
+    const char *kind;
+    policy p;
+
+    if (!reconcile_policy(s->reconcile, &kind, &p))
+        return;
+    connection_tell(s->connection,
+                    &(server_event){.kind = EVENT_QUESTION_ANSWERED, .word = "policy", .reason = kind});
+    SAY(s, LOG_INFO, "a question (%s) was answered by policy: on_%s = %s", kind, kind, policy_name(p));
+}
+
 static void confirmed(sync_run *s, bool with_snapshot) {
     trivet_proto_computer *machine = connection_machine(s->connection);
     trivet_merge_counts counts;
@@ -210,6 +224,7 @@ static void confirmed(sync_run *s, bool with_snapshot) {
     const char *document = reconcile_document(s->reconcile, &len);
 
     reconcile_counts(s->reconcile, &counts);
+    say_policy(s);
     log_counts(s, &counts, reconcile_changed(s->reconcile));
     connection_tell(s->connection, &(server_event){.kind = EVENT_COMMIT, .word = "sync"});
     if (with_snapshot)
@@ -284,6 +299,10 @@ static void act(sync_run *s) {
     case RECONCILE_RESTLESS:
         SAY(s, LOG_WARNING, "sync given up: one side kept changing");
         cancel(s, "restless");
+        return;
+    case RECONCILE_DECLINED:
+        say_policy(s);
+        cancel(s, "cancelled");
         return;
     case RECONCILE_FAILED:
         SAY(s, LOG_ERROR, "sync given up: %s", s->err.message);

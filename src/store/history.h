@@ -9,11 +9,12 @@
 typedef struct {
     int64_t id;
     int64_t time;    /* ms since 1970 */
-    char cause[16];  /* "sync", "edit", "import" */
+    char cause[16];  /* "sync", "policy" (a sync whose question a policy answered), "edit", "import" */
     char device[65]; /* "" where no device had a part in it */
     char phone[257];
     store_name before, after;
     char counts[512]; /* JSON object of merge §9's counts, or "{}" */
+    bool always;      /* not stored: the line is due even where the state stayed as it was */
 } history_line;
 
 int history_add(store *s, const history_line *line, store_error *err);
