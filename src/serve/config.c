@@ -15,7 +15,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum kind { PORT, TEXT, SWITCH, DURATION, BYTES, COUNT, SHARE, ALLOW, TIE_POLICY, LARGE_POLICY };
+enum kind { PORT, TEXT, SWITCH, DURATION, BYTES, COUNT, SHARE, ALLOW, TIE_POLICY, LARGE_POLICY, METRICS };
 
 struct key {
     const char *name;
@@ -43,6 +43,7 @@ static const struct key keys[] = {
     KEY("large_change", SHARE, large_threshold, 0.01, 1),
     KEY("on_tie", TIE_POLICY, on_tie, 0, 0),
     KEY("on_large_change", LARGE_POLICY, on_large_change, 0, 0),
+    KEY("metrics", METRICS, metrics, 0, 0),
     KEY("record", TEXT, record, 0, 0),
 };
 
@@ -60,6 +61,7 @@ void config_init(config *c) {
         .unauthenticated_per_address = 8,
         .unauthenticated_max = 64,
         .large_threshold = 0.8,
+        .metrics = METRICS_LOCAL,
     };
 }
 
@@ -85,6 +87,7 @@ static const char *const allowed[] = {
     [ALLOW] = "local or any",
     [TIE_POLICY] = "ask, newest, phone, computer or cancel",
     [LARGE_POLICY] = "ask, computer, phone, both or cancel",
+    [METRICS] = "off, local or on",
 };
 
 static bool parse_number(const char *value, const struct unit *units, double *out) {
@@ -138,6 +141,15 @@ static bool set_choice(bool *field, const char *value, const char *yes, const ch
     return *field || strcmp(value, no) == 0;
 }
 
+static bool set_metrics(unsigned *field, const char *value) {
+    bool on;
+
+    *field = strcmp(value, "on") == 0 ? METRICS_ON : METRICS_LOCAL;
+    if (strcmp(value, "off") == 0)
+        *field = METRICS_OFF;
+    return *field == METRICS_OFF || set_choice(&on, value, "on", "local");
+}
+
 /* A name goes into JSON and onto terminals. */
 static bool is_plain_text(const char *value) {
     utf8_check_state utf8 = UTF8_CHECK_INIT;
@@ -159,6 +171,8 @@ static bool set_value(config *c, const struct key *k, const char *value) {
         return true;
     case SWITCH:
         return set_choice((bool *)field, value, "on", "off");
+    case METRICS:
+        return set_metrics((unsigned *)(void *)field, value);
     case ALLOW:
         return set_choice((bool *)field, value, "any", "local");
     case TIE_POLICY:

@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Who may read /metrics: nobody, this computer, whoever may connect. */
+enum { METRICS_OFF, METRICS_LOCAL, METRICS_ON };
+
 typedef struct {
     uint16_t port;  /* 8080; 0 picks one */
     char host[256]; /* "": all addresses */
@@ -26,6 +29,7 @@ typedef struct {
     unsigned unauthenticated_per_address, unauthenticated_max;
     double large_threshold;
     policy on_tie, on_large_change;
+    unsigned metrics;  /* METRICS_... */
     char record[1024]; /* the folder where each merge is kept as a case; "": nowhere */
 } config;
 

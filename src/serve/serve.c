@@ -8,6 +8,8 @@
 #include "log.h"
 #include "serve/connection.h"
 #include "serve/control_plane.h"
+#include "serve/exposition.h"
+#include "serve/metrics.h"
 #include "serve/notify.h"
 #include "serve/pairing_code.h"
 #include "serve/peer_log.h"
@@ -32,6 +34,7 @@ struct server {
     worker worker;
     host host;
     control_plane *control;
+    metrics *metrics;
     uv_signal_t signals[2];
     char name[257];
     int64_t started; /* ms since 1970 */
@@ -49,15 +52,36 @@ static void answer_json(http_response *response, json_t *body) {
     json_decref(body);
 }
 
+/* Numbers about a household are for who was meant to have them: without a word in the settings, this computer's
+ * own users. */
+static void answer_metrics(struct server *s, const http_request *request, http_response *response) {
+    response->content_type = "text/plain";
+    if (s->config->metrics == METRICS_OFF)
+        return; /* 404 */
+    if (s->config->metrics == METRICS_LOCAL && !request->loopback) {
+        response->status = 403;
+        response->body = strdup("metrics = on, in the settings, lets other computers read this\n");
+    } else if ((response->body = metrics_text(s->metrics, &response->len))) {
+        response->status = 200;
+        response->content_type = EXPOSITION_TYPE;
+    } else {
+        response->status = 500;
+    }
+    response->len = response->body ? strlen(response->body) : 0;
+}
+
 static void on_http(void *owner, const http_request *request, http_response *response) {
     struct server *s = owner;
     bool ping = strcmp(request->path, "/ping") == 0, health = strcmp(request->path, "/health") == 0;
+    bool numbers = strcmp(request->path, "/metrics") == 0;
 
-    if (!ping && !health)
+    if (!ping && !health && !numbers)
         return; /* 404 */
     if (strcmp(request->method, "GET") != 0) {
         response->status = 405;
         response->allow = "GET, HEAD";
+    } else if (numbers) {
+        answer_metrics(s, request, response);
     } else if (ping) {
         answer_json(response, json_pack("{s:s, s:s}", "status", "ok", "deviceId", s->name));
     } else {
@@ -168,6 +192,8 @@ static void stop(struct server *s) {
         return;
     s->stopping = true;
     notify("STOPPING=1");
+    if (s->metrics)
+        metrics_close(s->metrics);
     listener_close(s->host.listener);
 }
 
@@ -283,6 +309,13 @@ static int start_control(struct server *s) {
     return EX_CANTCREAT;
 }
 
+static int start_metrics(struct server *s) {
+    if ((s->metrics = metrics_new(&s->host, s->started)))
+        return 0;
+    log_error("out of memory");
+    return EX_OSERR;
+}
+
 /* ---- what a person sees first ---- */
 
 static void print_addresses(uint16_t port) {
@@ -372,7 +405,7 @@ int serve_run(const char *folder, const config *c) {
     set_name(s);
     if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
         (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
-        (status = start_control(s)) == 0)
+        (status = start_control(s)) == 0 && (status = start_metrics(s)) == 0)
         greet(s);
     else if (s->host.listener)
         stop(s);
@@ -382,6 +415,7 @@ int serve_run(const char *folder, const config *c) {
             uv_close((uv_handle_t *)&s->signals[i], NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
 
+    metrics_free(s->metrics);
     control_plane_free(s->control);
     listener_free(s->host.listener);
     store_close(s->host.store);
