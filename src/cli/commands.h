@@ -13,6 +13,7 @@ int cli_status(int argc, char **argv);
 int cli_sync(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_add(int argc, char **argv);
+int cli_backup(int argc, char **argv);
 int cli_edit(int argc, char **argv);
 int cli_done(int argc, char **argv); /* done and undone */
 int cli_rm(int argc, char **argv);

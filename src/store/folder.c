@@ -75,6 +75,17 @@ int folder_make(const char *folder, bool create, store_error *err) {
     return rc;
 }
 
+int folder_adopt(const char *folder, int fd, const char *path, store_error *err) {
+    struct stat of_folder, of_file;
+    if (geteuid() != 0)
+        return 0;
+    if (stat(folder, &of_folder) != 0 || fstat(fd, &of_file) != 0)
+        return store_fail_errno(err, errno, "look at", folder);
+    if (of_folder.st_uid == of_file.st_uid || fchown(fd, of_folder.st_uid, of_folder.st_gid) == 0)
+        return 0;
+    return store_fail_errno(err, errno, "give to the folder's owner", path);
+}
+
 static long read_holder(int fd) {
     char text[32];
     ssize_t len = pread(fd, text, sizeof text - 1, 0);
@@ -123,7 +134,7 @@ int folder_lock(const char *folder, int wait_ms, int *fd, store_error *err) {
     int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0)
         rc = store_fail_errno(err, errno, "open", path);
-    else
+    else if ((rc = folder_adopt(folder, lock, path, err)) == 0)
         rc = wait_for_lock(folder, lock, wait_ms, err);
     free(path);
     if (rc != 0) {

@@ -15,6 +15,12 @@ int folder_make(const char *folder, bool create, store_error *err);
  */
 int folder_lock(const char *folder, int wait_ms, int *fd, store_error *err);
 
+/*
+ * A file that root made in another user's folder becomes that user's: else the service could not use it. `path` is for the
+ * message.
+ */
+int folder_adopt(const char *folder, int fd, const char *path, store_error *err);
+
 /* Makes renames and new entries in the folder durable. */
 int folder_sync(const char *folder, store_error *err);
 

@@ -106,23 +106,33 @@ int schema_mark(store *s, store_error *err) {
     return sql_exec(s, text, err);
 }
 
-int schema_migrate(store *s, store_error *err) {
-    int id = 0, version = 0;
+int schema_newest(void) {
+    return VERSION;
+}
+
+int schema_version(store *s, int *version, store_error *err) {
+    int id = 0;
     int rc = pragma_get(s, "PRAGMA application_id", &id, err);
     if (rc == 0 && id != application_id)
         return store_fail_damaged(s, err, "it is a database, but not this program's");
     if (rc == 0)
-        rc = pragma_get(s, "PRAGMA user_version", &version, err);
-    if (rc == 0 && (version < 0 || version > VERSION)) {
+        rc = pragma_get(s, "PRAGMA user_version", version, err);
+    if (rc == 0 && (*version < 0 || *version > VERSION)) {
         store_fail(
             err, STORE_FAILED,
             "%s was written by a newer version of this program (format %d, this one knows %d). Use that "
             "version, or another folder",
-            s->folder, version, (int)VERSION);
+            s->folder, *version, (int)VERSION);
         if (err != NULL && err->code == STORE_FAILED)
             err->status = EX_CONFIG;
         return STORE_FAILED;
     }
+    return rc;
+}
+
+int schema_migrate(store *s, store_error *err) {
+    int version = 0;
+    int rc = schema_version(s, &version, err);
     for (; rc == 0 && version < VERSION; version++)
         rc = step(s, version, err);
     return rc;

@@ -8,6 +8,7 @@
  *                    database: without it the newest commits are lost
  *   trivet.db-shm    an index of the log, made anew whenever it is missing
  *   trivet.db.new    a database in the making; means nothing, and goes with the next opening
+ *   trivet.db.next   a database that is to become trivet.db: a restore or a repair was interrupted (swap.c)
  *   lock             locked while a process has the folder open; holds its pid
  *
  * A database is made under another name, filled (tables, an empty head) and renamed when it is durable. So a
@@ -41,6 +42,7 @@
 #include "schema.h"
 #include "snapshot.h"
 #include "sql.h"
+#include "swap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,11 +83,13 @@ static int put_empty_head(store *s, store_error *err) {
 }
 
 /* Makes an empty file with mode 0600, whatever the umask; SQLite gives the same mode to its log. */
-static int make_file(const char *path, store_error *err) {
+static int make_file(const char *folder, const char *path, store_error *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return store_fail_errno(err, errno, "make", path);
     int rc = fchmod(fd, 0600) == 0 ? 0 : store_fail_errno(err, errno, "make", path);
+    if (rc == 0)
+        rc = folder_adopt(folder, fd, path, err);
     close(fd);
     return rc;
 }
@@ -107,7 +111,7 @@ static int make_database(store *s, char *fresh, store_error *err) {
     char *path = s->path;
     s->path = fresh;
     sweep_new(fresh);
-    int rc = make_file(fresh, err);
+    int rc = make_file(s->folder, fresh, err);
     if (rc == 0)
         rc = sql_open(s, err);
     if (rc == 0)
@@ -137,7 +141,7 @@ static int look_for_database(store *s, store_error *err) {
             return store_fail_damaged(s, err, "it is no file");
         if (st.st_size == 0)
             return store_fail_damaged(s, err, "it is empty");
-        if ((st.st_mode & 077) != 0)
+        if (s->lock >= 0 && (st.st_mode & 077) != 0)
             (void)!chmod(s->path, 0600); /* restored from a backup, say */
         return 1;
     }
@@ -175,7 +179,9 @@ static int check_structure(store *s, store_error *err) {
 }
 
 static int open_database(store *s, bool create, store_error *err) {
-    int found = look_for_database(s, err);
+    int found = swap_finish(s->folder, err);
+    if (found == 0)
+        found = look_for_database(s, err);
     if (found < 0)
         return found;
     if (found == 0) {
@@ -199,6 +205,30 @@ static int open_database(store *s, bool create, store_error *err) {
     return rc;
 }
 
+/* The same without the lock, for which nothing may be written. */
+static int open_to_read(store *s, store_error *err) {
+    int version;
+    char *next = folder_path(s->folder, SWAP_NEXT);
+    if (next == NULL)
+        return store_out_of_memory(err);
+    bool swapping = access(next, F_OK) == 0;
+    free(next);
+    if (swapping)
+        return store_fail(
+            err, STORE_LOCKED,
+            "%s: a restore or repair is under way, or was interrupted; `trivet status` then ends it",
+            s->folder);
+    int rc = look_for_database(s, err);
+    if (rc == 0)
+        return store_fail_errno(err, ENOENT, "open", s->path);
+    if (rc > 0)
+        rc = sql_open(s, err);
+    if (rc == 0) /* deferred: what is read first is what is seen to the end */
+        rc = sql_exec(s, "BEGIN", err);
+    s->in_transaction = rc == 0;
+    return rc == 0 ? schema_version(s, &version, err) : rc;
+}
+
 int store_open(const char *folder, unsigned flags, store **out, store_error *err) {
     bool create = (flags & STORE_CREATE) != 0;
     *out = NULL;
@@ -213,6 +243,14 @@ int store_open(const char *folder, unsigned flags, store **out, store_error *err
     int rc = s->folder != NULL && s->path != NULL ? 0 : store_out_of_memory(err);
     if (rc == 0)
         rc = folder_make(folder, create, err);
+    if (rc == 0 && (flags & STORE_READ) != 0) {
+        rc = open_to_read(s, err);
+        if (rc == 0)
+            *out = s;
+        else
+            store_close(s);
+        return rc;
+    }
     if (rc == 0)
         rc = folder_lock(folder, flags & STORE_TRY ? 0 : LOCK_WAIT_MS, &s->lock, err);
     if (rc == 0)

@@ -56,7 +56,10 @@ void store_name_hex(const store_name *name, char out[static 65]);
 
 enum {
     STORE_CREATE = 1, /* make the folder and the database where they are missing */
-    STORE_TRY = 2     /* do not wait for the lock */
+    STORE_TRY = 2,    /* do not wait for the lock */
+    STORE_READ =
+        4 /* only to read one state of it, beside a server that may be running: no lock, nothing is made, brought
+                         up to date or copied back, and one read transaction from here to store_close */
 };
 
 /* Opens and locks. `folder` is made with mode 0700 (with STORE_CREATE, parents included). Waits up to 2 s for
