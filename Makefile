@@ -23,6 +23,7 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodiu
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
                   sqlite3 strace
 CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) clang libclang-rt-dev lld valgrind
+DEB_PACKAGES := $(BUILD_PACKAGES) debhelper dpkg-dev lintian
 BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
@@ -61,8 +62,8 @@ LLHTTP_OBJ := $(addprefix $(BUILD)/obj/llhttp/,api.o http.o llhttp.o)
 APP_OBJ    := $(filter-out $(BUILD)/obj/src/main.o,$(call obj,$(SRC)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test tests check check-all bench benches install install-merge wasm coverage coverage-here clean asan tsan sanitized fuzz fuzz-targets \
-        deps check-deps check-all-deps bench-deps format lint force
+.PHONY: all help run test tests check check-all bench benches install install-merge deb wasm coverage coverage-here clean asan tsan sanitized fuzz fuzz-targets \
+        deps check-deps check-all-deps deb-deps bench-deps format lint force
 
 all: $(BUILD)/trivet $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-merge.so $(BUILD)/libtrivet-proto.a
 
@@ -193,6 +194,8 @@ deps:
 	$(call need,$(BUILD_PACKAGES))
 check-deps:
 	$(call need,$(CHECK_PACKAGES))
+deb-deps:
+	$(call need,$(DEB_PACKAGES))
 check-all-deps:
 	$(call need,$(CHECK_ALL_PACKAGES))
 bench-deps:
@@ -324,6 +327,16 @@ install-merge: $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-merge.so
 	install -m 644 merge/README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/trivet-merge/
 	$(call install_pages,man/trivet_merge.3)
 
+# Debian packages, in build/deb. src/debian is where dpkg-buildpackage looks for it only in a copy of the tree.
+deb: deb-deps
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/trivet-$(VERSION)
+	$(Q)tar -cf - --exclude=.git --exclude='./build*' . | tar -xf - -C $(BUILD)/deb/trivet-$(VERSION)
+	$(Q)cd $(BUILD)/deb/trivet-$(VERSION) && mv src/debian debian && \
+	    env -u MAKEFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS='$(strip $(DEB_BUILD_OPTIONS) parallel=$(JOBS))' dpkg-buildpackage -us -uc -b
+	$(Q)rm -rf $(BUILD)/deb/trivet-$(VERSION)
+	$(Q)lintian --fail-on error,warning $(BUILD)/deb/*.changes
+	$(Q)ls $(BUILD)/deb/*.deb
+
 define install_pages
 for page in $(1); do \
     section=man$${page##*.}; \
@@ -344,6 +357,7 @@ help:
 	@echo 'make bench        measures'
 	@echo 'make install      to $$DESTDIR$$PREFIX (/usr/local); LIBDIR is $$PREFIX/lib'
 	@echo 'make install-merge  the merge library alone, with header, pkg-config file and manual page'
+	@echo 'make deb          packages for Debian in build/deb, with a service that systemd starts'
 	@echo 'make wasm         the merge library as a WebAssembly module, build/wasm/trivet_merge.wasm (clang, lld)'
 	@echo 'make asan, tsan   builds with sanitizers in build-asan, build-tsan'
 	@echo 'make coverage     how much of merge/ the tests take, line by line'
