@@ -22,8 +22,8 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodiu
                   libsqlite3-dev libqrencode-dev node-llhttp nettle-dev libinih-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
                   sqlite3 strace
-CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) clang libclang-rt-dev lld valgrind
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper dpkg-dev lintian
+CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) $(DEB_PACKAGES) clang libclang-rt-dev lld valgrind xfsprogs e2fsprogs debootstrap piuparts
 BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
@@ -62,7 +62,7 @@ LLHTTP_OBJ := $(addprefix $(BUILD)/obj/llhttp/,api.o http.o llhttp.o)
 APP_OBJ    := $(filter-out $(BUILD)/obj/src/main.o,$(call obj,$(SRC)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test tests check check-all bench benches install install-merge deb wasm coverage coverage-here clean asan tsan sanitized fuzz fuzz-targets \
+.PHONY: all help run test tests check check-all endure bench benches install install-merge deb wasm coverage coverage-here clean asan tsan sanitized fuzz fuzz-targets \
         deps check-deps check-all-deps deb-deps bench-deps format lint force
 
 all: $(BUILD)/trivet $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-merge.so $(BUILD)/libtrivet-proto.a
@@ -276,7 +276,18 @@ check-all: check-all-deps check
 	$(call again) coverage
 	@echo '-- fuzzing'
 	$(call again) fuzz
+	@echo '-- packages'
+	$(Q)BUILD=$(BUILD) tests/run.sh tests/package/deb.test.sh
+	$(endure)
 	@echo 'all of it passed'
+
+# Power cuts, kill -9, a soak, a thousand idle phones: an hour or so, and one at a time, since memory and processor time are looked at.
+define endure
+	@echo '-- endurance'
+	$(Q)TRIVET_KILLS=200 TRIVET=$(BUILD)/trivet JOBS=1 TEST_TIMEOUT=7200 tests/run.sh tests/scenario/fault.test.mjs $(wildcard tests/endure/*.test.mjs)
+endef
+endure: check-all-deps all
+	$(endure)
 
 # Runs what a sanitizer's build made, as it is.
 sanitized:
@@ -353,6 +364,7 @@ help:
 	@echo 'make run          installs what is missing, builds, starts `trivet serve` (ARGS="--port 8081")'
 	@echo 'make check        installs what is missing, builds, runs all quick tests'
 	@echo 'make check-all    the same with sanitizers, valgrind, clang and fuzzing'
+	@echo 'make endure       power cuts, kill -9, 100,000 syncs, 1,000 idle phones; part of check-all'
 	@echo 'make test         runs what check runs, and installs nothing'
 	@echo 'make bench        measures'
 	@echo 'make install      to $$DESTDIR$$PREFIX (/usr/local); LIBDIR is $$PREFIX/lib'
