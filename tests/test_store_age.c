@@ -1,0 +1,91 @@
+/*
+ * The date that retention measures from: with a clock that is right it is the clock, and with one that jumps it does not.
+ */
+#include "store/age.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DAY (24LL * 3600 * 1000)
+#define NOW (20000 * DAY)
+
+static char folder[64];
+static store *s;
+
+static int open_fresh(void **state) {
+    store_error err = STORE_ERROR_INIT;
+    (void)state;
+    strcpy(folder, "/tmp/trivet-age-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(0, store_open(folder, STORE_CREATE, &s, &err));
+    return 0;
+}
+
+static int close_it(void **state) {
+    char command[128];
+    (void)state;
+    store_close(s);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+/* In days since NOW, both. */
+static int64_t at(int64_t days) {
+    store_error err = STORE_ERROR_INIT;
+    int64_t out = 0;
+    assert_int_equal(0, age_now(s, NOW + days * DAY, &out, &err));
+    return (out - NOW) / DAY;
+}
+
+static void test_a_clock_that_is_right(void **state) {
+    (void)state;
+    for (int64_t day = 0; day < 1000; day += 1 + day % 19)
+        assert_int_equal(day, at(day));
+}
+
+static void test_a_year_ahead_and_back(void **state) {
+    (void)state;
+    assert_int_equal(0, at(0));
+    assert_int_equal(40, at(365));
+    assert_int_equal(40, at(365)); /* however often it is asked */
+    assert_int_equal(1, at(1));
+    assert_int_equal(80, at(366));
+    assert_int_equal(2, at(2));
+    assert_int_equal(30, at(30));
+}
+
+static void test_a_year_back_and_right_again(void **state) {
+    (void)state;
+    assert_int_equal(0, at(0));
+    assert_int_equal(-365, at(-365));
+    assert_int_equal(-364, at(-364));
+    assert_int_equal(3, at(3));           /* no lag remains */
+    assert_int_equal(-20000, at(-20000)); /* 1970, before the network has told the time */
+    assert_int_equal(4, at(4));
+}
+
+static void test_switched_off_for_a_year(void **state) {
+    (void)state;
+    assert_int_equal(0, at(0));
+    assert_int_equal(40, at(365));
+    int64_t day = 366, date = 0;
+    for (; day < 2000 && (date = at(day)) < day; day++)
+        ;
+    assert_in_range(day, 600, 720); /* caught up, and it took about as long as it lagged */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_clock_that_is_right, open_fresh, close_it),
+        cmocka_unit_test_setup_teardown(test_a_year_ahead_and_back, open_fresh, close_it),
+        cmocka_unit_test_setup_teardown(test_a_year_back_and_right_again, open_fresh, close_it),
+        cmocka_unit_test_setup_teardown(test_switched_off_for_a_year, open_fresh, close_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
