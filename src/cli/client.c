@@ -59,13 +59,16 @@ static int ask_server(const call *c, reply *out) {
 
 /* ---- the store ---------------------------------------------------------------------------------------- */
 
+static void tell(void *ctx, const char *message) {
+    (void)ctx;
+    print_failure(EX_CONFIG, "%s", message);
+}
+
 /* This computer as a pairing code names it. */
 static int network(config *settings, reachable_address *address) {
-    char message[512];
-
     config_init(settings);
-    if (config_load(settings, NULL, message, sizeof message) != 0)
-        return print_failure(EX_CONFIG, "%s", message);
+    if (config_load(settings, NULL, tell, NULL) != 0)
+        return EX_CONFIG;
     if (settings->name[0] == '\0' && gethostname(settings->name, sizeof settings->name) != 0)
         settings->name[0] = '\0';
     settings->name[sizeof settings->name - 1] = '\0';

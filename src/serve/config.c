@@ -1,119 +1,188 @@
 /*
  * The server's settings. One table says it all: what a key is called, where it is kept, what may stand there.
- * The file, the environment and flags all end in config_set().
+ * The file, the environment (config_file.c) and flags all end in config_set().
  */
 #include "serve/config.h"
 
 #include "net/utf8.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <ini.h>
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-enum kind { PORT, TEXT, SWITCH, DURATION, BYTES, COUNT, SHARE, ALLOW, TIE_POLICY, LARGE_POLICY, METRICS };
+enum kind { PORT, TEXT, DURATION, BYTES, COUNT, SHARE, CHOICE };
 
 struct key {
     const char *name;
     enum kind kind;
     size_t offset, size;
-    double min, max; /* in the stored unit: ms, bytes, a count, a share */
+    const char *initial; /* its default, as in a file */
+    double min, max;     /* in the stored unit: ms, bytes, a count, a share */
+    const char *words;   /* CHOICE: with a space between them; the index of one is what is stored */
+    bool live;           /* a running server takes a new value over */
 };
 
-#define KEY(name, kind, field, min, max)                                                                     \
-    { name, kind, offsetof(config, field), sizeof(((config *)NULL)->field), min, max }
+#define FIELD(field) offsetof(config, field), sizeof(((config *)NULL)->field)
+#define SECONDS 1e3
+#define HOURS 3600e3
+#define GIB (1 << 30)
 
 static const struct key keys[] = {
-    KEY("port", PORT, port, 0, 65535),
-    KEY("host", TEXT, host, 0, 0),
-    KEY("name", TEXT, name, 0, 0),
-    KEY("mdns", SWITCH, mdns, 0, 0),
-    KEY("allow", ALLOW, allow_any, 0, 0),
-    KEY("ask_timeout", DURATION, ask_timeout, 100, 24 * 3600e3),
-    KEY("answer_timeout", DURATION, answer_timeout, 100, 3600e3),
-    KEY("handshake_timeout", DURATION, handshake_timeout, 100, 3600e3),
-    KEY("max_message", BYTES, max_message, 65536, 1 << 30),
-    KEY("max_queued", BYTES, max_queued, 65536, 1 << 30),
-    KEY("peers_per_address", COUNT, unauthenticated_per_address, 1, 10000),
-    KEY("unauthenticated_max", COUNT, unauthenticated_max, 1, 100000),
-    KEY("large_change", SHARE, large_threshold, 0.01, 1),
-    KEY("on_tie", TIE_POLICY, on_tie, 0, 0),
-    KEY("on_large_change", LARGE_POLICY, on_large_change, 0, 0),
-    KEY("metrics", METRICS, metrics, 0, 0),
-    KEY("record", TEXT, record, 0, 0),
+    {"port", PORT, FIELD(port), "8080", .min = 0, .max = 65535},
+    {"host", TEXT, FIELD(host), "", .live = false},
+    {"name", TEXT, FIELD(name), "", .live = true},
+    {"mdns", CHOICE, FIELD(mdns), "on", .words = "off on"},
+    {"allow", CHOICE, FIELD(allow_any), "local", .words = "local any", .live = true},
+    {"ask_timeout", DURATION, FIELD(ask_timeout), "60s", .min = 100, .max = 24 * HOURS, .live = true},
+    {"answer_timeout", DURATION, FIELD(answer_timeout), "30s", .min = 100, .max = HOURS, .live = true},
+    {"handshake_timeout", DURATION, FIELD(handshake_timeout), "10s", .min = 100, .max = HOURS, .live = true},
+    {"max_message", BYTES, FIELD(max_message), "50MiB", .min = 65536, .max = GIB, .live = true},
+    {"max_queued", BYTES, FIELD(max_queued), "64MiB", .min = 65536, .max = GIB, .live = true},
+    {"peers_per_address", COUNT, FIELD(unauthenticated_per_address), "8", .min = 1, .max = 10000,
+     .live = true},
+    {"unauthenticated_max", COUNT, FIELD(unauthenticated_max), "64", .min = 1, .max = 100000, .live = true},
+    {"large_change", SHARE, FIELD(large_threshold), "0.8", .min = 0.01, .max = 1, .live = true},
+    /* enum policy's words; "-" is one that makes no sense there */
+    {"on_tie", CHOICE, FIELD(on_tie), "ask", .words = "ask newest phone computer - cancel", .live = true},
+    {"on_large_change", CHOICE, FIELD(on_large_change), "ask", .words = "ask - phone computer both cancel",
+     .live = true},
+    {"metrics", CHOICE, FIELD(metrics), "local", .words = "off local on", .live = true},
+    {"record", TEXT, FIELD(record), "", .live = false},
+    {"log_level", CHOICE, FIELD(log_level), "info", .words = "error warning info debug", .live = true},
+    {"log_format", CHOICE, FIELD(log_format), "auto", .words = "auto plain logfmt json", .live = true},
 };
 
 enum { KEYS = sizeof keys / sizeof keys[0] };
 
-void config_init(config *c) {
-    *c = (config){
-        .port = 8080,
-        .mdns = true,
-        .ask_timeout = 60000,
-        .answer_timeout = 30000,
-        .handshake_timeout = 10000,
-        .max_message = 50u << 20,
-        .max_queued = 64u << 20,
-        .unauthenticated_per_address = 8,
-        .unauthenticated_max = 64,
-        .large_threshold = 0.8,
-        .metrics = METRICS_LOCAL,
-    };
+const char *config_key(size_t i) {
+    return i < KEYS ? keys[i].name : NULL;
 }
 
-/* ---- values ---- */
+/* ---- units ---- */
 
 struct unit {
     const char *name;
     double factor;
 };
 
-static const struct unit durations[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {NULL, 0}};
+/* Smallest first. */
+static const struct unit durations[] = {{"ms", 1},     {"s", 1e3},     {"m", 60e3},
+                                        {"h", 3600e3}, {"d", 86400e3}, {NULL, 0}};
 static const struct unit sizes[] = {{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
 static const struct unit plain[] = {{"", 1}, {NULL, 0}};
 
-static const char *const allowed[] = {
-    [PORT] = "a port, 0 to 65535 (0 picks one)",
-    [TEXT] = "a text of fewer bytes, in UTF-8 and without control characters",
-    [SWITCH] = "on or off",
-    [DURATION] = "a duration such as 500ms, 30s, 2m or 1h",
-    [BYTES] = "a size such as 65536, 512KiB or 50MiB",
-    [COUNT] = "a whole number",
-    [SHARE] = "a share, 0.01 to 1",
-    [ALLOW] = "local or any",
-    [TIE_POLICY] = "ask, newest, phone, computer or cancel",
-    [LARGE_POLICY] = "ask, computer, phone, both or cancel",
-    [METRICS] = "off, local or on",
-};
+static const struct unit *units_of(const struct key *k) {
+    return k->kind == DURATION ? durations : k->kind == BYTES ? sizes : plain;
+}
 
+/* Digits, a point and digits, a unit. */
 static bool parse_number(const char *value, const struct unit *units, double *out) {
-    char *end;
+    size_t whole = strspn(value, "0123456789"), len = whole;
+    char digits[32], *end;
 
-    if (!isdigit((unsigned char)value[0]))
+    if (whole && value[len] == '.')
+        len += 1 + strspn(value + len + 1, "0123456789");
+    if (whole == 0 || len >= sizeof digits || value[len - 1] == '.')
         return false;
-    errno = 0;
-    double number = strtod(value, &end);
-    if (errno != 0)
-        return false;
-    while (*end == ' ')
-        end++;
+    memcpy(digits, value, len);
+    digits[len] = '\0';
+    double number = strtod(digits, &end);
+    if (*end)
+        return false; /* a locale with another point: nothing here sets one */
+    value += len + strspn(value + len, " ");
     for (; units->name; units++)
-        if (strcasecmp(end, units->name) == 0) {
+        if (strcasecmp(value, units->name) == 0) {
             *out = number * units->factor;
             return true;
         }
     return false;
 }
 
+/* In the largest unit of which it is a whole number. */
+static void format_number(const struct key *k, double number, char *out, size_t size) {
+    const struct unit *units = units_of(k), *best = units;
+
+    for (; units->name; units++)
+        if (number >= units->factor && number / units->factor == (double)(int64_t)(number / units->factor))
+            best = units;
+    if (k->kind == SHARE)
+        snprintf(out, size, "%g", number);
+    else
+        snprintf(out, size, "%.0f%s", number / best->factor, best->name);
+}
+
+/* ---- what may stand there ---- */
+
+/* The word that starts at `at`, and in *len its length. */
+static const char *next_word(const char *at, size_t *len) {
+    at += strspn(at, " ");
+    *len = strcspn(at, " ");
+    return at;
+}
+
+/* "a, b or c" */
+static void describe_words(const char *words, char *out, size_t size) {
+    size_t len, used = 0;
+
+    out[0] = '\0';
+    for (const char *at = next_word(words, &len); len && used < size; at = next_word(at + len, &len)) {
+        bool last = at[len] == '\0';
+        if (*at == '-')
+            continue;
+        used += (size_t)snprintf(out + used, size - used, "%s%.*s",
+                                 used == 0 ? ""
+                                 : last    ? " or "
+                                           : ", ",
+                                 (int)len, at);
+    }
+}
+
+static void describe(const struct key *k, char *out, size_t size) {
+    static const char *const forms[] = {
+        [PORT] = "a port from %s to %s (0 picks one)",
+        [DURATION] = "a duration from %s to %s (a number and ms, s, m, h or d)",
+        [BYTES] = "a size from %s to %s (bytes, or a number and KiB, MiB or GiB)",
+        [COUNT] = "a whole number from %s to %s",
+        [SHARE] = "a share from %s to %s",
+    };
+    char least[32], most[32];
+
+    if (k->kind == CHOICE) {
+        describe_words(k->words, out, size);
+    } else if (k->kind == TEXT) {
+        snprintf(out, size, "a text of at most %zu bytes (UTF-8, no control characters)", k->size - 1);
+    } else {
+        format_number(k, k->min, least, sizeof least);
+        format_number(k, k->max, most, sizeof most);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(out, size, forms[k->kind], least, most);
+#pragma GCC diagnostic pop
+    }
+}
+
+/* ---- values, in and out ---- */
+
+static double get_number(const struct key *k, const char *field) {
+    switch (k->kind) {
+    case PORT:
+        return *(const uint16_t *)(const void *)field;
+    case DURATION:
+        return (double)*(const int64_t *)(const void *)field;
+    case BYTES:
+        return (double)*(const size_t *)(const void *)field;
+    case COUNT:
+        return *(const unsigned *)(const void *)field;
+    default:
+        return *(const double *)(const void *)field;
+    }
+}
+
 static bool set_number(const struct key *k, char *field, const char *value) {
-    const struct unit *units = k->kind == DURATION ? durations : k->kind == BYTES ? sizes : plain;
     double number;
 
-    if (!parse_number(value, units, &number) || number < k->min || number > k->max)
+    if (!parse_number(value, units_of(k), &number) || number < k->min || number > k->max)
         return false;
     if (k->kind != SHARE && number != (double)(int64_t)number)
         return false;
@@ -136,18 +205,25 @@ static bool set_number(const struct key *k, char *field, const char *value) {
     }
 }
 
-static bool set_choice(bool *field, const char *value, const char *yes, const char *no) {
-    *field = strcmp(value, yes) == 0;
-    return *field || strcmp(value, no) == 0;
+/* Kept as a bool, where there are two, or as an unsigned or enum. */
+static unsigned get_choice(const struct key *k, const char *field) {
+    return k->size == sizeof(bool) ? *(const bool *)(const void *)field
+                                   : *(const unsigned *)(const void *)field;
 }
 
-static bool set_metrics(unsigned *field, const char *value) {
-    bool on;
+static bool set_choice(const struct key *k, char *field, const char *value) {
+    unsigned index = 0;
+    size_t len;
 
-    *field = strcmp(value, "on") == 0 ? METRICS_ON : METRICS_LOCAL;
-    if (strcmp(value, "off") == 0)
-        *field = METRICS_OFF;
-    return *field == METRICS_OFF || set_choice(&on, value, "on", "local");
+    for (const char *at = next_word(k->words, &len); len; at = next_word(at + len, &len), index++)
+        if (*at != '-' && strlen(value) == len && memcmp(at, value, len) == 0) {
+            if (k->size == sizeof(bool))
+                *(bool *)(void *)field = index != 0;
+            else
+                *(unsigned *)(void *)field = index;
+            return true;
+        }
+    return false;
 }
 
 /* A name goes into JSON and onto terminals. */
@@ -163,114 +239,121 @@ static bool is_plain_text(const char *value) {
 static bool set_value(config *c, const struct key *k, const char *value) {
     char *field = (char *)c + k->offset;
 
-    switch (k->kind) {
-    case TEXT:
-        if (strlen(value) >= k->size || !is_plain_text(value))
-            return false;
-        memcpy(field, value, strlen(value) + 1);
-        return true;
-    case SWITCH:
-        return set_choice((bool *)field, value, "on", "off");
-    case METRICS:
-        return set_metrics((unsigned *)(void *)field, value);
-    case ALLOW:
-        return set_choice((bool *)field, value, "any", "local");
-    case TIE_POLICY:
-        return policy_for_ties(value, (policy *)(void *)field);
-    case LARGE_POLICY:
-        return policy_for_large(value, (policy *)(void *)field);
-    default:
+    if (k->kind == CHOICE)
+        return set_choice(k, field, value);
+    if (k->kind != TEXT)
         return set_number(k, field, value);
+    if (strlen(value) >= k->size || !is_plain_text(value))
+        return false;
+    memset(field, 0, k->size); /* two that are equal have equal bytes */
+    memcpy(field, value, strlen(value));
+    return true;
+}
+
+void config_init(config *c) {
+    memset(c, 0, sizeof *c);
+    for (size_t i = 0; i < KEYS; i++) {
+        bool fits = set_value(c, &keys[i], keys[i].initial);
+        assert(fits);
+        (void)fits;
     }
 }
 
+void config_print(const config *c, FILE *out) {
+    char allowed[256], value[32];
+
+    for (size_t i = 0; i < KEYS; i++) {
+        const struct key *k = &keys[i];
+        const char *field = (const char *)c + k->offset;
+        size_t len = 0;
+
+        describe(k, allowed, sizeof allowed);
+        fprintf(out, "# %s; default: %s%s\n", allowed, k->initial[0] ? k->initial : "empty",
+                k->live ? "" : "; changes with a restart");
+        if (k->kind == TEXT) {
+            fprintf(out, "%s =%s%s\n", k->name, field[0] ? " " : "", field);
+        } else if (k->kind == CHOICE) {
+            const char *at = next_word(k->words, &len);
+            for (unsigned skip = get_choice(k, field); skip > 0; skip--)
+                at = next_word(at + len, &len);
+            fprintf(out, "%s = %.*s\n", k->name, (int)len, at);
+        } else {
+            format_number(k, get_number(k, field), value, sizeof value);
+            fprintf(out, "%s = %s\n", k->name, value);
+        }
+    }
+}
+
+void config_merge_running(const config *running, config *fresh,
+                          void (*tell)(void *ctx, const char *key, bool taken_over), void *ctx) {
+    for (size_t i = 0; i < KEYS; i++) {
+        const char *old = (const char *)running + keys[i].offset;
+        char *new = (char *)fresh + keys[i].offset;
+
+        if (memcmp(old, new, keys[i].size) == 0)
+            continue;
+        tell(ctx, keys[i].name, keys[i].live);
+        if (!keys[i].live)
+            memcpy(new, old, keys[i].size);
+    }
+}
+
+/* ---- by name ---- */
+
+static size_t least_of(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* How many letters must be put in, taken out or changed to make one of the other (Levenshtein). */
+static size_t difference(const char *a, const char *b) {
+    size_t row[64], n = strlen(b);
+
+    if (n >= 64)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = least_of(changed, least_of(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[n];
+}
+
+static void say_unknown(const char *name, char *message, size_t size) {
+    size_t best = SIZE_MAX, nearest = 0;
+
+    for (size_t i = 0; i < KEYS && strlen(name) < 64; i++) {
+        size_t d = difference(name, keys[i].name);
+        if (d < best) {
+            best = d;
+            nearest = i;
+        }
+    }
+    if (best <= 2 || best * 3 <= strlen(name)) {
+        snprintf(message, size, "unknown key \"%s\"; is it %s?", name, keys[nearest].name);
+        return;
+    }
+    int n = snprintf(message, size, "unknown key \"%.64s\"; there are", name);
+    for (size_t i = 0; i < KEYS && n > 0 && (size_t)n < size; i++)
+        n += snprintf(message + n, size - (size_t)n, "%s %s", i ? "," : "", keys[i].name);
+}
+
 int config_set(config *c, const char *name, const char *value, char *message, size_t size) {
+    char allowed[256];
+
     for (size_t i = 0; i < KEYS; i++)
         if (strcmp(keys[i].name, name) == 0) {
             if (set_value(c, &keys[i], value))
                 return 0;
-            snprintf(message, size, "%s: expected %s, not \"%.100s\"", name, allowed[keys[i].kind], value);
-            if (keys[i].kind == DURATION || keys[i].kind == BYTES || keys[i].kind == COUNT)
-                snprintf(message + strlen(message), size - strlen(message), " (%.0f to %.0f%s)", keys[i].min,
-                         keys[i].max, keys[i].kind == DURATION ? " ms" : "");
+            describe(&keys[i], allowed, sizeof allowed);
+            snprintf(message, size, "%s: expected %s, not \"%.100s\"", name, allowed, value);
             return -1;
         }
-    int n = snprintf(message, size, "unknown key \"%.100s\"; there are", name);
-    for (size_t i = 0; i < KEYS && n > 0 && (size_t)n < size; i++)
-        n += snprintf(message + n, size - (size_t)n, "%s %s", i ? "," : "", keys[i].name);
+    say_unknown(name, message, size);
     return -1;
-}
-
-/* ---- the file, the environment ---- */
-
-struct reading {
-    config *config;
-    char why[400]; /* of the first line that was refused */
-};
-
-/* inih calls this for each line, and returns the number of the first that was refused. */
-static int on_line(void *user, const char *section, const char *name, const char *value) {
-    struct reading *r = user;
-
-    if (r->why[0])
-        return 1;
-    if (section[0] == '\0')
-        return config_set(r->config, name, value, r->why, sizeof r->why) == 0;
-    snprintf(r->why, sizeof r->why, "there are no [sections]");
-    return 0;
-}
-
-static int load_file(config *c, const char *path, char *message, size_t size) {
-    struct reading r = {c, ""};
-    FILE *f = fopen(path, "re");
-
-    if (!f) {
-        snprintf(message, size, "%s: %s", path, strerror(errno));
-        return -1;
-    }
-    int line = ini_parse_file(f, on_line, &r);
-    fclose(f);
-    if (line == 0)
-        return 0;
-    snprintf(message, size, "%s:%d: %s", path, line, r.why[0] ? r.why : "expected \"key = value\"");
-    return -1;
-}
-
-static int load_environment(config *c, char *message, size_t size) {
-    for (size_t i = 0; i < KEYS; i++) {
-        char name[64] = "TRIVET_", why[400];
-        for (size_t k = 0; keys[i].name[k]; k++)
-            name[7 + k] = (char)toupper((unsigned char)keys[i].name[k]);
-        const char *value = getenv(name);
-        if (value && config_set(c, keys[i].name, value, why, sizeof why) != 0) {
-            snprintf(message, size, "in the environment, %s: %s", name, why);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static bool usual_place(char *path, size_t size) {
-    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-    if (xdg && xdg[0] == '/')
-        snprintf(path, size, "%s/trivet/trivet.conf", xdg);
-    else if (home && home[0] == '/')
-        snprintf(path, size, "%s/.config/trivet/trivet.conf", home);
-    else
-        path[0] = '\0';
-    if (path[0] && access(path, F_OK) == 0)
-        return true;
-    snprintf(path, size, "/etc/trivet/trivet.conf");
-    return access(path, F_OK) == 0;
-}
-
-int config_load(config *c, const char *path, char *message, size_t size) {
-    char usual[4096];
-
-    if (!path && usual_place(usual, sizeof usual))
-        path = usual;
-    if (path && load_file(c, path, message, size) != 0)
-        return -1;
-    return load_environment(c, message, size);
 }

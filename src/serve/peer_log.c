@@ -3,15 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void write_line(enum log_level level, const char *label, const char *text) {
-    const char *colon = label[0] ? ": " : ""; /* a connection that was never accepted has no address */
-
-    if (level == LOG_ERROR)
-        log_error("%s%s%s", label, colon, text);
-    else if (level == LOG_WARNING)
-        log_warning("%s%s%s", label, colon, text);
-    else
-        log_info("%s%s%s", label, colon, text);
+/* A connection that was never accepted has no address. */
+static void write_line(enum log_level level, bool device, const char *label, const char *text) {
+    const log_field fields[] = {LOG_TEXT("msg", text),
+                                LOG_TEXT(device ? "device" : "address", label[0] ? label : NULL)};
+    log_fields(level, NULL, fields, 2);
 }
 
 void peer_log(host *h, enum log_level level, const char *device, const char *label, const char *format, ...) {
@@ -27,7 +23,7 @@ void peer_log(host *h, enum log_level level, const char *device, const char *lab
         va_start(args, format);
         vsnprintf(text, sizeof text, format, args);
         va_end(args);
-        write_line(level, label, text);
+        write_line(level, device != NULL, label, text);
     }
     if (note.falls_silent)
         log_warning("%s: more of this is left out for %d minutes", about, CHATTER_WINDOW_MS / 60000);

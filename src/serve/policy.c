@@ -9,27 +9,8 @@ static const char *const names[] = {
     [POLICY_COMPUTER] = "computer", [POLICY_BOTH] = "both",     [POLICY_CANCEL] = "cancel",
 };
 
-enum { POLICIES = sizeof names / sizeof names[0] };
-
 const char *policy_name(policy p) {
     return names[p];
-}
-
-static bool named(const char *word, policy left_out, policy *out) {
-    for (int p = POLICY_ASK; p < POLICIES; p++)
-        if (p != (int)left_out && strcmp(names[p], word) == 0) {
-            *out = (policy)p;
-            return true;
-        }
-    return false;
-}
-
-bool policy_for_ties(const char *word, policy *out) {
-    return named(word, POLICY_BOTH, out);
-}
-
-bool policy_for_large(const char *word, policy *out) {
-    return named(word, POLICY_NEWEST, out);
 }
 
 /* ---- newest ---- */

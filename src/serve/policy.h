@@ -36,10 +36,6 @@ typedef enum {
 /* "ask", "newest", ... */
 const char *policy_name(policy p);
 
-/* What may stand in the settings; false: `word` is none of them. */
-bool policy_for_ties(const char *word, policy *out);  /* ask newest phone computer cancel */
-bool policy_for_large(const char *word, policy *out); /* ask computer phone both cancel */
-
 /*
  * The sides that `p` (newest, phone or computer) takes in the ties of `result`, a merge of these two: out[i] for
  * tie i.

@@ -323,7 +323,7 @@ static void print_addresses(uint16_t port) {
     size_t count = reachable_all(addresses);
 
     for (size_t i = 0; i < count; i++)
-        fprintf(stderr, "%s http://%s:%u\n", i ? "      " : "phones:", addresses[i].text, port);
+        log_greeting("%s http://%s:%u", i ? "      " : "phones:", addresses[i].text, port);
 }
 
 /* A code is a secret: it is shown to a person at a terminal, and never written to what may be a log. */
@@ -359,22 +359,22 @@ static void show_first_code(struct server *s) {
 static void greet(struct server *s) {
     uint16_t port = listener_port(s->host.listener);
 
-    fprintf(stderr, "trivet %s keeps its data in %s\n", TRIVET_VERSION, store_folder(s->host.store));
+    log_greeting("trivet %s keeps its data in %s", TRIVET_VERSION, store_folder(s->host.store));
     print_addresses(port);
     if (s->config->allow_any)
         log_warning(
             "connections from any address are accepted (allow = any): use this behind a firewall only");
     if (s->config->record[0])
-        fprintf(stderr, "each merge is recorded in %s, with stand-ins for texts; numbers stay\n",
-                s->config->record);
+        log_greeting("each merge is recorded in %s, with stand-ins for texts; numbers stay",
+                     s->config->record);
     if (s->devices == 0 && isatty(STDERR_FILENO))
         show_first_code(s);
     else if (s->devices == 0)
-        fprintf(stderr, "No phone is paired yet: `trivet pair` shows a code.\n");
+        log_greeting("No phone is paired yet: `trivet pair` shows a code.");
     if (s->config->host[0])
-        fprintf(stderr, "listening on %s:%u\n", s->config->host, port);
+        log_greeting("listening on %s:%u", s->config->host, port);
     else
-        fprintf(stderr, "listening on [::]:%u\n", port);
+        log_greeting("listening on [::]:%u", port);
     notify("READY=1");
 }
 
@@ -384,6 +384,8 @@ int serve_run(const char *folder, const config *c) {
     struct server *s = calloc(1, sizeof *s);
     int status = EX_OSERR;
 
+    log_set_level((enum log_level)c->log_level);
+    log_set_format((enum log_format)c->log_format);
     /* SQLite and merges run one at a time: more threads would only sleep. One is left for name look-ups. */
     setenv("UV_THREADPOOL_SIZE", "2", 0);
 #ifdef M_ARENA_MAX
