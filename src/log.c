@@ -24,6 +24,10 @@ void log_set_level(enum log_level level) {
     log_limit = level;
 }
 
+bool log_is_wanted(enum log_level level) {
+    return level <= log_limit;
+}
+
 /* ---- where it goes ---- */
 
 /* systemd.exec(5): JOURNAL_STREAM is device and inode of the stream that systemd connected, which may not be the one that
@@ -241,7 +245,7 @@ void log_fields(enum log_level level, const char *name, const log_field *fields,
     struct line l = {.used = 0};
     int to = current_shape();
 
-    if (level > log_limit)
+    if (!log_is_wanted(level))
         return;
     l.format = (enum log_format)(to & ~(TO_JOURNAL | KNOWN));
     begin(&l, level, name, to & TO_JOURNAL);
@@ -253,7 +257,7 @@ void log_fields(enum log_level level, const char *name, const log_field *fields,
 static void log_message(enum log_level level, const char *format, va_list args) {
     char text[LOG_VALUE_MAX + 8];
 
-    if (level > log_limit || vsnprintf(text, sizeof text, format, args) < 0)
+    if (!log_is_wanted(level) || vsnprintf(text, sizeof text, format, args) < 0)
         return;
     log_fields(level, NULL, &LOG_TEXT("msg", text), 1);
 }

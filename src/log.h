@@ -36,6 +36,7 @@ enum { LOG_VALUE_MAX = 1024, LOG_FIELDS_MAX = 32 };
 
 /* Lines above `level` are dropped. The default is LOG_INFO. */
 void log_set_level(enum log_level level);
+bool log_is_wanted(enum log_level level);
 
 /* The default is LOG_AUTO. What standard error is, is looked up at this call, or else at the first line. */
 void log_set_format(enum log_format format);

@@ -172,9 +172,6 @@ static void welcome(connection *c, const struct check *k) {
         tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NAME});
     if (!first && is_elsewhere(k->device.address, k->address))
         tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NETWORK, .reason = k->device.address});
-    if (k->new_phone)
-        SAY(c, LOG_WARNING, "another phone uses this pairing's code; pair each phone with a code of its own");
-    SAY(c, LOG_INFO, "connected from %s", k->address);
     trivet_proto_computer_accept(c->machine, loop_time(c));
     if (c->host->on_devices_changed)
         c->host->on_devices_changed(c->host->owner);
@@ -188,8 +185,6 @@ static void turn_away(connection *c, const struct check *k) {
     tell(c, &(server_event){.kind = EVENT_WRONG_SECRET, .count = row, .duration = (int64_t)delay});
     if (row == THROTTLE_MANY)
         tell(c, &(server_event){.kind = EVENT_WRONG_SECRETS, .count = row});
-    peer_log(c->host, LOG_WARNING, NULL, k->address, "wrong pairing secret, answered in %u s",
-             (unsigned)(delay / 1000));
     c->refuse_at = now + delay;
 }
 
@@ -239,9 +234,8 @@ static void on_refused(const connection *c, const trivet_proto_event *event) {
     tell(c, &(server_event){.kind = EVENT_MESSAGE_REFUSED,
                             .word = trivet_proto_type_name(event->type),
                             .reason = event->error.reason});
-    log_name(event->error.path, path, sizeof path);
-    SAY(c, LOG_WARNING, "refused %s: %s%s%s", trivet_proto_type_name(event->type), path, path[0] ? ": " : "",
-        event->error.reason);
+    SAY(c, LOG_WARNING, "refused %s: %s%s%s", trivet_proto_type_name(event->type),
+        log_name(event->error.path, path, sizeof path), path[0] ? ": " : "", event->error.reason);
 }
 
 static void act(connection *c, trivet_proto_event *event) {
@@ -345,8 +339,6 @@ static void on_message(void *owner, bool binary, const uint8_t *data, size_t len
 static void on_closed(void *owner, int code) {
     connection *c = owner;
 
-    if (c->accepted)
-        SAY(c, LOG_INFO, "disconnected (%d)", code);
     c->ws = NULL;
     if (c->link) {
         *c->link = c->next;

@@ -8,9 +8,13 @@
 #include "log.h"
 #include "serve/host.h"
 
-/* One line, `label: ...`. `device` is the id of one that has shown its secret, else NULL: then `label` is an
- * address. On the loop's thread. */
+/* One line. `device` is the id of one that has shown its secret, and `label` its name; else NULL, and an address. On
+ * the loop's thread. */
 void peer_log(host *h, enum log_level level, const char *device, const char *label, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* The same for an event with its fields, whoever it is about among them. */
+void peer_log_fields(host *h, enum log_level level, const char *event, const char *device, const char *label,
+                     const log_field *fields, size_t count);
 
 #endif

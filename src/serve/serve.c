@@ -8,11 +8,11 @@
 #include "log.h"
 #include "serve/connection.h"
 #include "serve/control_plane.h"
+#include "serve/event_log.h"
 #include "serve/exposition.h"
 #include "serve/metrics.h"
 #include "serve/notify.h"
 #include "serve/pairing_code.h"
-#include "serve/peer_log.h"
 #include "serve/reachable.h"
 #include "serve/requests.h"
 #include "store/device.h"
@@ -127,7 +127,6 @@ static void on_refused(void *owner, const char *address, const char *reason) {
                                          .address = address,
                                          .word = refusal_word(reason),
                                          .reason = reason});
-    peer_log(&s->host, LOG_INFO, NULL, address, "refused: %s", reason);
 }
 
 /* ---- how many devices there are, counted on the worker ---- */
@@ -405,6 +404,7 @@ int serve_run(const char *folder, const config *c) {
                      .on_devices_changed = on_devices_changed,
                      .owner = s};
     set_name(s);
+    event_log_start(&s->host);
     if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
         (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
         (status = start_control(s)) == 0 && (status = start_metrics(s)) == 0)

@@ -197,14 +197,6 @@ sync_run *sync_start(connection *c) {
     return s;
 }
 
-static void log_counts(const sync_run *s, const trivet_merge_counts *n, bool changed) {
-    SAY(s, LOG_INFO,
-        "synced: %zu from the phone, %zu from the computer, %zu edited, %zu by most recent, %zu deleted, "
-        "%zu removed, %zu restored, %zu moved%s",
-        n->added_from_phone, n->added_from_computer, n->edited_field, n->edited_lww, n->tombstoned,
-        n->removed, n->restored, n->moved, changed ? "" : "; nothing new here");
-}
-
 /* Told when it counts: with the commit, or when the sync is given up for it. */
 static void say_policy(sync_run *s) {
     const char *kind;
@@ -225,7 +217,6 @@ static void confirmed(sync_run *s, bool with_snapshot) {
 
     reconcile_counts(s->reconcile, &counts);
     say_policy(s);
-    log_counts(s, &counts, reconcile_changed(s->reconcile));
     connection_tell(s->connection, &(server_event){.kind = EVENT_COMMIT, .word = "sync"});
     if (with_snapshot)
         trivet_proto_computer_confirm(machine, TRIVET_PROTO_DESKTOP_WINS, document, len, wall_clock());
@@ -244,7 +235,6 @@ static void ask(sync_run *s) {
                                                    .word = kind,
                                                    .number = s->question,
                                                    .duration = s->ask_timeout});
-    SAY(s, LOG_INFO, "question %lld (%s) waits for an answer: trivet pending", (long long)s->question, kind);
 }
 
 /* A state that the machine did not take. */
@@ -363,8 +353,6 @@ void sync_answer(sync_run *s, char *state, size_t len, int64_t since) {
 }
 
 void sync_abandon(sync_run *s, const char *outcome) {
-    if (s->step != ENDED)
-        SAY(s, LOG_INFO, "sync ended: %s", outcome);
     tell_answered(s, "gone");
     end(s, outcome, NULL);
 }
@@ -376,8 +364,6 @@ uint64_t sync_deadline(const sync_run *s) {
 void sync_tick(sync_run *s) {
     if (s->step != ASKING)
         return;
-    SAY(s, LOG_INFO, "nobody answered question %lld: sync cancelled, nothing changed",
-        (long long)s->question);
     tell_answered(s, "timeout");
     cancel(s, "unanswered");
 }
@@ -418,7 +404,6 @@ int sync_choose(sync_run *s, trivet_merge_large choice) {
 }
 
 void sync_cancel(sync_run *s) {
-    SAY(s, LOG_INFO, "question %lld: sync cancelled, nothing changed", (long long)s->question);
     tell_answered(s, "cancelled");
     cancel(s, "cancelled");
 }

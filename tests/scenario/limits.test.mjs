@@ -199,7 +199,7 @@ scenario('no answer in time: cancelled; the answer that comes late is dropped', 
     };
     phone.requestSync();
     await phone.wait(['state']);
-    await s.eventually('it is given up', () => phone.received.length > 0 && /time|answer/i.test(s.server.stderr));
+    await s.eventually('it is given up', () => phone.received.length > 0 && /event=sync_ended .*outcome=timeout/.test(s.server.stderr));
     await sleep(100);
     phone.requestSync();
     await sleep(50);

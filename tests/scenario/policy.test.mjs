@@ -118,7 +118,7 @@ scenario('on_tie = cancel', async (s) => {
 });
 
 scenario('what stands in the settings', async (s) => {
-    for (const [name, bad, words] of [['ON_TIE', 'both', /ask, newest, phone, computer or cancel/], ['ON_LARGE_CHANGE', 'newest', /ask, computer, phone, both or cancel/]]) {
+    for (const [name, bad, words] of [['ON_TIE', 'both', /ask, newest, phone, computer or cancel/], ['ON_LARGE_CHANGE', 'newest', /ask, phone, computer, both or cancel/]]) {
         const server = await s.serve({ env: { [`TRIVET_${name}`]: bad }, ready: false });
         server.expected = null;
         const { status } = await server.done;

@@ -329,7 +329,7 @@ scenario('a sync that the phone gives up while its answer waits for its turn cha
         return null;
     };
     phone.requestSync();
-    await s.server.says(/sync ended: cancelled/);
+    await s.server.says(/outcome=cancelled/);
     phone.hooks = {};
     assert.equal((await s.cli(['export'])).stdout, before);
     await s.confirmed(phone);
