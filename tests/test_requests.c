@@ -102,7 +102,7 @@ static history_line *history(fixture *f, size_t *count) {
     store_error err = STORE_ERROR_INIT;
     history_line *lines;
 
-    assert_int_equal(history_list(f->store, 100, &lines, count, &err), 0);
+    assert_int_equal(history_list(f->store, INT64_MAX, 100, &lines, count, &err), 0);
     return lines;
 }
 

@@ -20,14 +20,14 @@ static void lists_newest_first(void **state) {
     fixture *f = *state;
     history_line *lines;
     size_t count;
-    ok(history_list(f->s, 10, &lines, &count, &f->err));
+    ok(history_list(f->s, INT64_MAX, 10, &lines, &count, &f->err));
     assert_int_equal(count, 0);
     free(lines);
     add_line(f, 1, "edit", "");
     add_line(f, 2, "sync", "abcd0123");
     add_line(f, 2, "import", "");
     reopen(f);
-    ok(history_list(f->s, SIZE_MAX, &lines, &count, &f->err));
+    ok(history_list(f->s, INT64_MAX, SIZE_MAX, &lines, &count, &f->err));
     assert_int_equal(count, 3);
     assert_string_equal(lines[0].cause, "import");
     assert_string_equal(lines[1].cause, "sync");
@@ -40,11 +40,11 @@ static void lists_newest_first(void **state) {
     ok(head_get(f->s, &head, &f->err));
     assert_true(store_name_equal(&lines[2].before, &head) && store_name_equal(&lines[2].after, &head));
     free(lines);
-    ok(history_list(f->s, 2, &lines, &count, &f->err));
+    ok(history_list(f->s, INT64_MAX, 2, &lines, &count, &f->err));
     assert_int_equal(count, 2);
     assert_string_equal(lines[1].cause, "sync");
     free(lines);
-    ok(history_list(f->s, 0, &lines, &count, &f->err));
+    ok(history_list(f->s, INT64_MAX, 0, &lines, &count, &f->err));
     assert_int_equal(count, 0);
     free(lines);
 }

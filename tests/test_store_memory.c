@@ -127,7 +127,7 @@ static int read_lists(scene *c, store *s, store_error *err) {
     if (rc == 0)
         rc = device_find(s, "first", &d, err);
     if (rc == 0)
-        rc = history_list(s, 10, &lines, &n, err);
+        rc = history_list(s, INT64_MAX, 10, &lines, &n, err);
     if (rc == 0)
         rc = question_list(s, &rows, &questions, err);
     if (rc == 0)

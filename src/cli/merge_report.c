@@ -299,7 +299,7 @@ static void print_change(const report *r, const trivet_merge_change *c) {
         print_line_changes(r, held.text, now.text);
 }
 
-static const char *kind_word(trivet_merge_kind kind) {
+const char *merge_report_kind(trivet_merge_kind kind) {
     static const char *const words[] = {"added", "edited", "moved", "deleted", "removed", "restored"};
     return words[kind];
 }
@@ -315,7 +315,7 @@ static void print_item(const report *r, size_t from, size_t to) {
     if (from == to)
         return;
     trivet_merge_change first = change_at(r, from);
-    print_styled(r->out, kind_style(first.kind), "  %-8s", kind_word(first.kind));
+    print_styled(r->out, kind_style(first.kind), "  %-8s", merge_report_kind(first.kind));
     fputs("  ", r->out);
     print_subject(r, &first);
     fputc('\n', r->out);
@@ -342,14 +342,18 @@ static void heading(const report *r, const char *what, size_t count, const char 
     fprintf(r->out, ": %zu %s%s\n", count, of, count == 1 ? "" : "s");
 }
 
-static void report_side(const report *r, trivet_merge_side side, size_t count) {
-    if (count == 0)
-        return;
-    heading(r, side == TRIVET_MERGE_PHONE ? "The phone gains" : "The computer gains", count, "change");
+static void print_side(const report *r, trivet_merge_side side) {
     for (group g = {0}; next_group(r, &g);) {
         bool phone = side == TRIVET_MERGE_PHONE;
         print_item(r, phone ? g.from : g.computer, phone ? g.computer : g.to);
     }
+}
+
+static void report_side(const report *r, trivet_merge_side side, size_t count) {
+    if (count == 0)
+        return;
+    heading(r, side == TRIVET_MERGE_PHONE ? "The phone gains" : "The computer gains", count, "change");
+    print_side(r, side);
 }
 
 /* ", text" for the fields that one side gained, and so the other had changed. */
@@ -361,7 +365,7 @@ static void print_origin(const report *r, size_t from, size_t to, const char *wh
         if (c.kind == TRIVET_MERGE_EDITED)
             print_short(r->out, c.field);
         else
-            fputs(c.kind == TRIVET_MERGE_MOVED ? "the place" : kind_word(c.kind), r->out);
+            fputs(c.kind == TRIVET_MERGE_MOVED ? "the place" : merge_report_kind(c.kind), r->out);
     }
     fputc('\n', r->out);
 }
@@ -436,6 +440,11 @@ static void report_remarks(const report *r) {
         fprintf(r->out, "%zu edited on both sides: the more recent edit stands\n", n.edited_lww);
     if (n.duplicates)
         fprintf(r->out, "%zu held twice by one side: the more recent copy stands\n", n.duplicates);
+}
+
+void merge_report_side(FILE *out, const fixture_output *merged, trivet_merge_side side, bool locked) {
+    report r = {out, merged, trivet_merge_result_snapshot(merged->result), locked};
+    print_side(&r, side);
 }
 
 void merge_report(FILE *out, const fixture_output *merged, bool locked) {

@@ -13,4 +13,10 @@
  */
 void merge_report(FILE *out, const fixture_output *merged, bool locked);
 
+/* Only what one side sees change, without a heading: one item or entry after the other. */
+void merge_report_side(FILE *out, const fixture_output *merged, trivet_merge_side side, bool locked);
+
+/* "added", "edited", "moved", "deleted", "removed", "restored" */
+const char *merge_report_kind(trivet_merge_kind kind);
+
 #endif

@@ -200,6 +200,7 @@ int options_parse(const cli_usage *u, int *argc, char ***argv, cli_common *commo
     *argv += optind;
     if ((status = check_count(u, *argc, *argv)) >= 0)
         return status;
+    common->data_named = data != NULL;
     return u->flags & CLI_NO_DATA ? -1 : data_folder(data, common);
 }
 

@@ -9,6 +9,7 @@
 
 #include "serve/already_merged.h"
 #include "serve/distance.h"
+#include "serve/revived.h"
 #include "store/grave.h"
 #include "store/snapshot.h"
 
@@ -307,6 +308,8 @@ static int choose(ancestor_states *a, const char *device, const char *phone_name
         rc = copy_state(&a->adjusted, a->chosen, err);
     if (rc == 0)
         rc = already_merged(a->store, a->records, a->record_count, not_newer, phone, a->adjusted, err);
+    if (rc == 0)
+        rc = revived_apply(a->store, phone, computer, a->adjusted, err);
     if (rc == 0 && !any)
         rc = find_guard(a, err);
     if (rc != 0)

@@ -5,31 +5,44 @@
 #include "serve/commit.h"
 
 #include "serve/counts.h"
+#include "state/level.h"
 #include "store/grave.h"
 
 #include <string.h>
+
+/* Cheap: the copy borrows. */
+static int copy_state(const trivet_merge_state *from, trivet_merge_state **out) {
+    int rc = trivet_merge_state_new(out);
+
+    for (int i = 0; rc == 0 && i < TRIVET_MERGE_SECTIONS; i++)
+        rc = trivet_merge_take_section(*out, from, (trivet_merge_section)i);
+    return rc;
+}
 
 /*
  * Whether anything but purged tombstones and factory defaults changed: those are never history (merge §6,
  * L5). Asked of the engine itself, so that there is one opinion of what a change is: as a merge into which
  * the computer alone brings something.
  */
-static bool worth_a_line(const trivet_merge_state *before, const trivet_merge_state *after,
-                         history_line *line) {
+static bool worth_a_line(const trivet_merge_state *was, const trivet_merge_state *is, history_line *line) {
     trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
+    trivet_merge_state *before = NULL, *after = NULL;
     trivet_merge_result *result = NULL;
     trivet_merge_counts counts;
     bool changed = true;
 
     options.large = TRIVET_MERGE_LARGE_COMPUTER;
-    if (trivet_merge(before, before, after, &options, &result, &err) == 0) {
+    if (copy_state(was, &before) == 0 && copy_state(is, &after) == 0 && state_level(before, after) == 0 &&
+        trivet_merge(before, before, after, &options, &result, &err) == 0) {
         changed = trivet_merge_result_change_count(result) > 0;
         trivet_merge_result_counts(result, &counts);
         if (line->counts[0] == '\0')
             counts_text(&counts, line->counts, sizeof line->counts);
     }
     trivet_merge_result_free(result);
+    trivet_merge_state_free(before);
+    trivet_merge_state_free(after);
     if (line->counts[0] == '\0')
         strcpy(line->counts, "{}");
     return changed;

@@ -52,6 +52,12 @@ int handle_mv(request *r);
 int handle_pad(request *r);
 int handle_import(request *r);
 
+/* handle_history.c */
+int handle_history(request *r);
+int handle_diff(request *r);
+int handle_restore(request *r);
+int handle_lost(request *r);
+
 /* handle_devices.c */
 int handle_pair(request *r);
 int handle_devices(request *r);

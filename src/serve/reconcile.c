@@ -28,6 +28,7 @@
 #include "serve/commit.h"
 #include "serve/counts.h"
 #include "serve/late.h"
+#include "serve/lost_edits.h"
 #include "serve/recording.h"
 #include "store/device.h"
 #include "store/record.h"
@@ -473,6 +474,14 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
     const trivet_merge_state *ancestor = ancestor_used(r);
     record rec = {.since_before = r->since, .has_ancestor = ancestor != NULL, .time = now};
     history_line line = {.time = now, .always = r->policy != POLICY_ASK};
+    lost_edits lost = {.device = r->device,
+                       .phone_name = r->phone_name,
+                       .ancestor = ancestor,
+                       .phone = r->phone,
+                       .computer = r->computer,
+                       .result = r->result,
+                       .large = r->large != TRIVET_MERGE_LARGE_ASK,
+                       .now = now};
     store_error *err = &r->error;
     int rc;
 
@@ -483,7 +492,8 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
     if ((rc = snapshot_put(r->store, r->phone, &rec.sent, err)) != 0 ||
         (rc = commit_head(r->store, r->computer, merged, &line, &rec.snapshot, err)) != 0 ||
         (rec.has_ancestor && (rc = snapshot_put(r->store, ancestor, &rec.ancestor, err)) != 0) ||
-        (rc = record_add(r->store, r->device, r->phone_name, &rec, err)) != 0)
+        (rc = record_add(r->store, r->device, r->phone_name, &rec, err)) != 0 ||
+        (rc = lost_edits_note(r->store, &lost, err)) != 0)
         return rc;
     /* Retention may have dropped that record since it was chosen; the choice stands. */
     for (record_group g = 0; g < RECORD_GROUPS; g++)

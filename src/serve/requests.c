@@ -17,11 +17,12 @@ static const struct {
     const char *name;
     int (*handle)(request *r);
 } REQUESTS[] = {
-    {"state", handle_state},     {"add", handle_add},       {"edit", handle_edit},
-    {"done", handle_done},       {"rm", handle_rm},         {"mv", handle_mv},
-    {"pad", handle_pad},         {"import", handle_import}, {"pair", handle_pair},
-    {"devices", handle_devices}, {"revoke", handle_revoke}, {"status", handle_status},
-    {"pending", handle_pending},
+    {"state", handle_state},     {"add", handle_add},         {"edit", handle_edit},
+    {"done", handle_done},       {"rm", handle_rm},           {"mv", handle_mv},
+    {"pad", handle_pad},         {"import", handle_import},   {"pair", handle_pair},
+    {"devices", handle_devices}, {"revoke", handle_revoke},   {"status", handle_status},
+    {"pending", handle_pending}, {"history", handle_history}, {"diff", handle_diff},
+    {"restore", handle_restore}, {"lost", handle_lost},
 };
 
 enum { REQUEST_COUNT = sizeof REQUESTS / sizeof REQUESTS[0] };

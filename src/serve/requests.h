@@ -27,11 +27,19 @@
  *                                                   connections, pending
  *     pending                                       raw*: [{id, device, kind, deadline,
  *                                                   ties|large_change}]
+ *     history  before?, limit?, since?              lines: [{id, time, cause, device?, phone?, counts, state?
+ *                                                   (its name, where kept), before (bool: kept)}], newest
+ *                                                   first, ids below `before`; more (bool)
+ *     diff     a, b (states)                        raw*: two documents; split (where the second begins)
+ *     restore  state, item?, dry?                   raw*: the state before and after; split; id (of its line)
+ *     lost     before?, limit?                      lost: [{id, time, device?, phone?, side, reason, lengths}],
+ *                                                   more; raw*: of each, its fields, form and what stands
+ *                                                   (store/lost.h), of these lengths
  *     sync     device?, wait? (bool)        server  started: [ids]; with wait: results: [{device, outcome,
  *                                                   counts?}]
  *     resolve  id?, pick ties?|use|cancel   server  id, outcome, left
  *
- * `name` of an import is what messages call the document. `id` of an item and `device` may be unique prefixes.
+ * A state is named as past.h has it; restore knows "lost-ID", too. `name` of an import is what messages call the document. `id` of an item and `device` may be unique prefixes.
  * `short` is enough of an item's id to name it. Times are ms since 1970, 0 or null for never.
  */
 #ifndef TRIVET_SERVE_REQUESTS_H

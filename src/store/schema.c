@@ -9,7 +9,9 @@
  *   record          one committed merge of a phone; ids are never used again, since values outlive them
  *   record_since    what a phone's `since` is known to mean, for each group; outlives its record (merge §10)
  *   grave           last forms of items that left the computer's state
- *   history         a line for each change of the head
+ *   history         a line for each change of the head; `kept` says which of its states are still there (history.h)
+ *   lost            what an edit said that another one took the place of (lost.h)
+ *   revival         items that were brought back, with the date of that (revival.h)
  *   question        what waits for an answer
  *
  * Names of snapshots are no foreign keys: a snapshot names its parts from the inside, so whoever drops blobs
@@ -69,8 +71,27 @@ static const char version_1[] =
     "CREATE TABLE question (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, kind TEXT NOT NULL,"
     " deadline INTEGER NOT NULL, body TEXT NOT NULL) STRICT;";
 
+/*
+ * Past states: what history still keeps of each line, how a blob is packed (blob.c), what lost, what was brought
+ * back. All lines of before keep their states.
+ */
+static const char version_2[] =
+    "ALTER TABLE blob ADD COLUMN coding INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE blob ADD COLUMN base INTEGER;"
+    "ALTER TABLE blob ADD COLUMN size INTEGER;"
+
+    "ALTER TABLE history ADD COLUMN kept INTEGER NOT NULL DEFAULT 3;"
+    "CREATE INDEX history_kept ON history (id) WHERE kept <> 0;"
+
+    "CREATE TABLE lost (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, device TEXT NOT NULL,"
+    " phone TEXT NOT NULL, side TEXT NOT NULL, reason TEXT NOT NULL, fields TEXT NOT NULL,"
+    " form BLOB NOT NULL, stands BLOB NOT NULL) STRICT;"
+
+    "CREATE TABLE revival (section INTEGER NOT NULL, id BLOB NOT NULL, time INTEGER NOT NULL,"
+    " PRIMARY KEY (section, id)) STRICT, WITHOUT ROWID;";
+
 /* steps[v] leads from version v to v + 1. */
-static const char *const steps[] = {version_1};
+static const char *const steps[] = {version_1, version_2};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 static int pragma_get(store *s, const char *text, int *out, store_error *err) {

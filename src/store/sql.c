@@ -35,6 +35,8 @@ static const char settings[] =
 
 #define DEVICE_COLUMNS                                                                                       \
     "id, name, named, created_at, lapses_at, last_seen_at, last_sync_at, revoked_at, address, replaces"
+#define HISTORY_COLUMNS "id, time, cause, device, phone, before, after, counts, kept"
+#define LOST_COLUMNS "id, time, device, phone, side, reason, fields, form, stands"
 #define RECORD_COLUMNS "id, sent, snapshot, ancestor, since_before, applied, time"
 
 static const char *const texts[SQL_COUNT] = {
@@ -110,8 +112,24 @@ static const char *const texts[SQL_COUNT] = {
 
     [SQL_HISTORY_PUT] = "INSERT INTO history (time, cause, device, phone, before, after, counts)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [SQL_HISTORY_LIST] = "SELECT id, time, cause, device, phone, before, after, counts FROM history"
-                         " ORDER BY id DESC LIMIT ?1",
+    [SQL_HISTORY_LIST] = "SELECT " HISTORY_COLUMNS " FROM history WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    [SQL_HISTORY_GET] = "SELECT " HISTORY_COLUMNS " FROM history WHERE id = ?1",
+    [SQL_HISTORY_AT] = "SELECT " HISTORY_COLUMNS " FROM history WHERE time <= ?1 AND kept & 1 <> 0"
+                       " ORDER BY id DESC LIMIT 1",
+    [SQL_HISTORY_FIRST] = "SELECT " HISTORY_COLUMNS " FROM history WHERE kept <> 0 ORDER BY id LIMIT 1",
+    [SQL_HISTORY_NAMED] = "SELECT " HISTORY_COLUMNS " FROM history WHERE kept <> 0"
+                          " AND ((kept & 1 <> 0 AND substr(hex(after), 1, length(?1)) = ?1)"
+                          " OR (kept & 2 <> 0 AND substr(hex(before), 1, length(?1)) = ?1)) ORDER BY id DESC",
+
+    [SQL_LOST_PUT] = "INSERT INTO lost (time, device, phone, side, reason, fields, form, stands)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_LOST_LIST] = "SELECT " LOST_COLUMNS " FROM lost WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    [SQL_LOST_GET] = "SELECT " LOST_COLUMNS " FROM lost WHERE id = ?1",
+
+    [SQL_REVIVAL_PUT] = "INSERT INTO revival (section, id, time) VALUES (?1, ?2, ?3)"
+                        " ON CONFLICT (section, id) DO UPDATE SET time = excluded.time",
+    [SQL_REVIVAL_EACH] = "SELECT section, id, time FROM revival",
+
     [SQL_QUESTION_PUT] = "INSERT INTO question (device, kind, deadline, body) VALUES (?1, ?2, ?3, ?4)",
     [SQL_QUESTION_DROP] = "DELETE FROM question WHERE id = ?1",
     [SQL_QUESTION_DROP_ALL] = "DELETE FROM question",

@@ -1,0 +1,23 @@
+/*
+ * lost_edits.h - what a merge is about to overwrite, found before it is committed (store/lost.h).
+ */
+#ifndef TRIVET_SERVE_LOST_EDITS_H
+#define TRIVET_SERVE_LOST_EDITS_H
+
+#include "store/store.h"
+#include <trivet_merge.h>
+
+typedef struct {
+    const char *device, *phone_name;
+    const trivet_merge_state *ancestor; /* NULL: there was none */
+    const trivet_merge_state *phone, *computer;
+    const trivet_merge_result *result; /* final: picks and choices are made */
+    bool large;                        /* a large change was answered */
+    int64_t now;
+} lost_edits;
+
+/* Writes down each edit of a side whose value M does not have, inside the caller's transaction. Costs nothing where
+ * neither side gave way. */
+int lost_edits_note(store *s, const lost_edits *merge, store_error *err);
+
+#endif

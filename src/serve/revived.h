@@ -1,0 +1,23 @@
+/*
+ * revived.h - items that a restore brought back, against a phone's deletion of them that is older.
+ *
+ * The engine lets a deletion win over an item that the ancestor holds live, edited or not (merge §2), for it cannot
+ * know which came first. Where the computer brought an item back (store/revival.h), it can be known: a phone that has
+ * not seen the restore, and deleted the item before it, is handed its own tombstone as the ancestor. Then the engine
+ * reads what happened: deleted, and restored since. A deletion dated after the restore stands.
+ */
+#ifndef TRIVET_SERVE_REVIVED_H
+#define TRIVET_SERVE_REVIVED_H
+
+#include "store/store.h"
+#include <trivet_merge.h>
+
+/* Writes down what is dead or absent in `before` and live in `after`. */
+int revived_note(store *s, const trivet_merge_state *before, const trivet_merge_state *after,
+                 store_error *err);
+
+/* Puts such tombstones into `ancestor`, which may be empty. `computer` is without graves. */
+int revived_apply(store *s, const trivet_merge_state *phone, const trivet_merge_state *computer,
+                  trivet_merge_state *ancestor, store_error *err);
+
+#endif
