@@ -50,7 +50,7 @@ typedef struct {
 typedef struct {
     const char *command;
     bool json;
-    bool data_named; /* by --data */
+    bool data_named;     /* by --data */
     char data[PATH_MAX]; /* --data, else $TRIVET_DATA, else $XDG_DATA_HOME/trivet, else ~/.local/share/trivet
                           */
 } cli_common;

@@ -16,8 +16,8 @@
 struct look {
     store *store;
     const lost_edits *merge;
-    const trivet_merge_state *merged;
-    trivet_merge_side side; /* the one that gives way */
+    const trivet_merge_result *result; /* whose changes are looked at */
+    trivet_merge_side side;            /* the one that gives way */
     const trivet_merge_state *held;
     store_error *err;
 };
@@ -63,7 +63,7 @@ static bool item_edited(const struct look *l, const trivet_merge_change *c) {
     if (c->kind == TRIVET_MERGE_MOVED) {
         trivet_merge_item is;
         size_t slot;
-        return moved && find(l->merged, c, &is, &slot) && slot != held_slot;
+        return moved && find(l->merge->merged, c, &is, &slot) && slot != held_slot;
     }
     if (c->kind != TRIVET_MERGE_EDITED || field_is(c, "createdAt") || field_is(c, "position"))
         return false;
@@ -76,13 +76,15 @@ static bool entry_edited(const struct look *l, const trivet_merge_change *c) {
     const trivet_merge_state *across = l->side == TRIVET_MERGE_PHONE ? l->merge->computer : l->merge->phone;
 
     if (c->kind != TRIVET_MERGE_EDITED || (!field_is(c, "label") && !field_is(c, "content")) ||
-        !trivet_merge_entry_at(l->held, c->section, c->slot, &held) || held.text.len == 0)
+        !trivet_merge_entry_at(l->held, c->section, c->slot, &held) || held.text.len == 0 ||
+        held.updated_at == 0 /* a factory default is no edit (merge §3) */)
         return false;
     if (l->merge->ancestor && trivet_merge_entry_at(l->merge->ancestor, c->section, c->slot, &base) &&
         same_slice(base.text, held.text))
         return false;
-    return trivet_merge_entry_at(l->merged, c->section, c->slot, &is) && !same_slice(is.text, held.text) &&
-           trivet_merge_entry_at(across, c->section, c->slot, &other) && same_slice(is.text, other.text);
+    return trivet_merge_entry_at(l->merge->merged, c->section, c->slot, &is) &&
+           !same_slice(is.text, held.text) && trivet_merge_entry_at(across, c->section, c->slot, &other) &&
+           same_slice(is.text, other.text);
 }
 
 /* ---- writing it down ---------------------------------------------------------------------------------- */
@@ -115,7 +117,7 @@ static const char *reason(const struct look *l, const trivet_merge_change *c) {
     trivet_merge_item p, k;
     trivet_merge_entry pe, ke;
 
-    if (l->merge->large)
+    if (!l->merge->result)
         return "large_change";
     if (c->kind == TRIVET_MERGE_TOMBSTONED || c->kind == TRIVET_MERGE_REMOVED)
         return "deleted";
@@ -138,7 +140,7 @@ static int keep(const struct look *l, const trivet_merge_change *c, char *fields
     snprintf(row.reason, sizeof row.reason, "%s", reason(l, c));
     if (c->id.data)
         find(l->held, c, &held, NULL);
-    if (form_of(l->held, c, &held, &row.form) != 0 || form_of(l->merged, c, &held, &row.stands) != 0)
+    if (form_of(l->held, c, &held, &row.form) != 0 || form_of(l->merge->merged, c, &held, &row.stands) != 0)
         rc = store_out_of_memory(l->err);
     else
         rc = lost_add(l->store, &row, l->err);
@@ -153,8 +155,8 @@ static bool edited(const struct look *l, const trivet_merge_change *c) {
     return c->id.data ? item_edited(l, c) : entry_edited(l, c);
 }
 
-/* Changes `from` to `to` are of one thing and side. */
-static int look_at(struct look *l, size_t from, size_t to) {
+/* Changes `from` to `to` are of one thing, on l->side. */
+static int look_at(const struct look *l, size_t from, size_t to) {
     char *fields = NULL;
     size_t size = 0;
     FILE *f = NULL;
@@ -162,47 +164,76 @@ static int look_at(struct look *l, size_t from, size_t to) {
     int count = 0;
 
     for (size_t i = from; i < to; i++) {
-        trivet_merge_result_change(l->merge->result, i, &c);
-        l->side = c.side;
-        l->held = c.side == TRIVET_MERGE_PHONE ? l->merge->phone : l->merge->computer;
+        trivet_merge_result_change(l->result, i, &c);
         if (!edited(l, &c))
             continue;
         if (!f && !(f = open_memstream(&fields, &size)))
             return store_out_of_memory(l->err);
-        if (count == 0)
+        if (size == 0 && count == 0)
             first = c;
-        const char *name = c.kind == TRIVET_MERGE_MOVED ? "slot" : NULL;
-        trivet_merge_slice field = name ? (trivet_merge_slice){name, 4} : c.field;
+        trivet_merge_slice field = c.kind == TRIVET_MERGE_MOVED ? (trivet_merge_slice){"slot", 4} : c.field;
         if (c.kind == TRIVET_MERGE_EDITED || c.kind == TRIVET_MERGE_MOVED)
-            fprintf(f, "%s\"%.*s\"", count++ ? "," : "[", (int)field.len, field.data);
-        else
-            count++, fputs("[", f);
+            fprintf(f, "%s\"%.*s\"", count++ ? "," : "", (int)field.len, field.data);
     }
     if (!f)
         return 0;
-    fputs("]", f);
-    int rc = fclose(f) == 0 ? keep(l, &first, fields) : store_out_of_memory(l->err);
+    if (fclose(f) != 0) {
+        free(fields);
+        return store_out_of_memory(l->err);
+    }
+    char *array = NULL;
+    int rc = asprintf(&array, "[%s]", fields) < 0 ? store_out_of_memory(l->err) : keep(l, &first, array);
+    free(array);
     free(fields);
     return rc;
 }
 
-int lost_edits_note(store *s, const lost_edits *merge, store_error *err) {
-    struct look l = {
-        .store = s, .merge = merge, .merged = trivet_merge_result_snapshot(merge->result), .err = err};
-    size_t count = trivet_merge_result_change_count(merge->result), from = 0;
+/* The changes of l->result, those on l->side; `any`: of both sides, each as its own. */
+static int look_through(struct look *l, bool any) {
+    size_t count = trivet_merge_result_change_count(l->result), from = 0;
     int rc = 0;
 
     while (rc == 0 && from < count) {
         trivet_merge_change first, next;
         size_t to = from + 1;
-        trivet_merge_result_change(merge->result, from, &first);
+        trivet_merge_result_change(l->result, from, &first);
         for (; to < count; to++) {
-            trivet_merge_result_change(merge->result, to, &next);
+            trivet_merge_result_change(l->result, to, &next);
             if (!is_same_thing(&first, &next))
                 break;
         }
-        rc = look_at(&l, from, to);
+        if (any) {
+            l->side = first.side;
+            l->held = first.side == TRIVET_MERGE_PHONE ? l->merge->phone : l->merge->computer;
+        }
+        rc = look_at(l, from, to);
         from = to;
     }
     return rc;
+}
+
+/* What one side gives up, found by comparing it with what was made of it. */
+static int look_from(struct look *l, trivet_merge_side side) {
+    trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
+    trivet_merge_error why = TRIVET_MERGE_ERROR_INIT;
+    trivet_merge_result *result = NULL;
+
+    l->side = side;
+    l->held = side == TRIVET_MERGE_PHONE ? l->merge->phone : l->merge->computer;
+    options.large = TRIVET_MERGE_LARGE_COMPUTER;
+    if (trivet_merge(l->held, l->held, l->merge->merged, &options, &result, &why) != 0)
+        return store_out_of_memory(l->err);
+    l->result = result;
+    int rc = look_through(l, false);
+    trivet_merge_result_free(result);
+    return rc;
+}
+
+int lost_edits_note(store *s, const lost_edits *merge, store_error *err) {
+    struct look l = {.store = s, .merge = merge, .result = merge->result, .err = err};
+
+    if (merge->result)
+        return look_through(&l, true);
+    int rc = look_from(&l, TRIVET_MERGE_PHONE);
+    return rc == 0 ? look_from(&l, TRIVET_MERGE_COMPUTER) : rc;
 }

@@ -11,8 +11,9 @@ typedef struct {
     const char *device, *phone_name;
     const trivet_merge_state *ancestor; /* NULL: there was none */
     const trivet_merge_state *phone, *computer;
-    const trivet_merge_result *result; /* final: picks and choices are made */
-    bool large;                        /* a large change was answered */
+    const trivet_merge_state *merged;
+    /* The merge that made it of them; NULL: several did, after a large change was answered. */
+    const trivet_merge_result *result;
     int64_t now;
 } lost_edits;
 

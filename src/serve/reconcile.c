@@ -479,8 +479,8 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
                        .ancestor = ancestor,
                        .phone = r->phone,
                        .computer = r->computer,
-                       .result = r->result,
-                       .large = r->large != TRIVET_MERGE_LARGE_ASK,
+                       .merged = merged,
+                       .result = r->large == TRIVET_MERGE_LARGE_ASK ? r->result : NULL,
                        .now = now};
     store_error *err = &r->error;
     int rc;
