@@ -77,7 +77,7 @@ static void has_the_settings(void **state) {
     fixture *f = *state;
     assert_int_equal(ask(f, "PRAGMA synchronous"), 2);
     assert_int_equal(ask(f, "PRAGMA foreign_keys"), 1);
-    assert_int_equal(ask(f, "PRAGMA user_version"), 1);
+    assert_true(ask(f, "PRAGMA user_version") > 0);
     assert_int_equal(ask(f, "PRAGMA application_id"), 0x54727674);
     assert_int_equal(ask(f, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"), 1);
     assert_int_equal(ask(f, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 0"
@@ -412,7 +412,7 @@ static void keeps_the_log_of_a_damaged_database(void **state) {
 
 static void leave_a_newer_log(fixture *f) {
     must(store_open(f->folder, STORE_CREATE, &f->s, &f->err) == 0);
-    must(sqlite3_exec(f->s->db, "PRAGMA user_version = 2", NULL, NULL, NULL) == SQLITE_OK);
+    must(sqlite3_exec(f->s->db, "PRAGMA user_version = 1000000", NULL, NULL, NULL) == SQLITE_OK);
 }
 
 /* ... and leaves all of it as it is, the log included. */
