@@ -18,6 +18,7 @@ static const struct command {
     {"pair", cli_pair, "show a code with which a phone is paired", NULL},
     {"devices", cli_devices, "list paired phones, or revoke one", NULL},
     {"status", cli_status, "show how things stand", NULL},
+    {"doctor", cli_doctor, "check what a sync needs, and say what to do", NULL},
     {"list", cli_list, "show the lists", "Read and edit"},
     {"add", cli_add, "add an item", NULL},
     {"edit", cli_edit, "give an item another text", NULL},

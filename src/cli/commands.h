@@ -9,6 +9,7 @@
 int cli_serve(int argc, char **argv);
 int cli_pair(int argc, char **argv);
 int cli_devices(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_sync(int argc, char **argv);
 int cli_list(int argc, char **argv);

@@ -82,6 +82,9 @@ static void complete_status(const control_plane_options *o, json_t *status) {
     json_object_set_new(status, "running", json_true());
     json_object_set_new(status, "pid", json_integer(getpid()));
     json_object_set_new(status, "uptime", json_integer((wall_clock() - o->started) / 1000));
+    json_object_set_new(status, "version", json_string(TRIVET_VERSION));
+    json_object_set_new(status, "arrived", json_boolean(o->host->arrived));
+    json_object_set_new(status, "code_made", json_boolean(o->host->code_made));
     json_object_set_new(status, "port", json_integer(o->port));
     json_object_set_new(status, "addresses", list);
     json_object_set_new(status, "connections", json_integer((json_int_t)connections));
@@ -103,8 +106,10 @@ static void tell(const struct store_call *r) {
     const char *device = json_string_value(json_object_get(r->response, "device"));
     const char *name = json_string_value(json_object_get(r->response, "name"));
 
-    if (is_request(r->request, "pair"))
+    if (is_request(r->request, "pair")) {
+        h->code_made = true;
         event_emit(h, &(server_event){.kind = EVENT_CODE_MADE, .device = device});
+    }
     if (is_request(r->request, "revoke"))
         event_emit(h, &(server_event){.kind = EVENT_DEVICE_REVOKED, .device = device, .name = name});
     if (r->changed)

@@ -24,6 +24,8 @@ typedef struct host {
     throttle throttle;
     chatter chatter;
     event_listeners events;
+    bool arrived;                            /* somebody connected who is not this computer */
+    bool code_made;                          /* a pairing code was made since the start */
     struct connection *connections;          /* all that are open, newest first */
     void (*on_devices_changed)(void *owner); /* a phone paired: counts may differ */
     void *owner;

@@ -4,6 +4,8 @@
  */
 #include "serve/reachable.h"
 
+#include "net/address.h"
+
 #include <arpa/inet.h>
 #include <fnmatch.h>
 #include <ifaddrs.h>
@@ -111,4 +113,21 @@ void reachable_best(reachable_address *out) {
     *out = all[0];
     if (out->text[0] == '[') /* IPv6 alone: not every phone app takes it */
         snprintf(out->text, sizeof out->text, "127.0.0.1");
+}
+
+bool reachable_is_own(const char *address) {
+    struct ifaddrs *all = NULL;
+    char own[ADDRESS_SIZE];
+    bool found = address_is_loopback(address);
+
+    if (found || getifaddrs(&all) != 0)
+        return found;
+    for (const struct ifaddrs *ifa = all; ifa && !found; ifa = ifa->ifa_next) {
+        if (!ifa->ifa_addr)
+            continue;
+        address_format(ifa->ifa_addr, own);
+        found = own[0] && strcmp(own, address) == 0;
+    }
+    freeifaddrs(all);
+    return found;
 }

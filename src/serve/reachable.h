@@ -4,6 +4,7 @@
 #ifndef TRIVET_SERVE_REACHABLE_H
 #define TRIVET_SERVE_REACHABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { REACHABLE_TEXT = 64, REACHABLE_MAX = 16 };
@@ -24,5 +25,8 @@ void reachable_best(reachable_address *out);
  * bridges of containers and virtual machines. At least one; returns how many, at most REACHABLE_MAX.
  */
 size_t reachable_all(reachable_address out[static REACHABLE_MAX]);
+
+/* Whether a numeric address, loopback included, is one of this computer's own. */
+bool reachable_is_own(const char *address);
 
 #endif

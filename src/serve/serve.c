@@ -70,11 +70,18 @@ static void answer_metrics(struct server *s, const http_request *request, http_r
     response->len = response->body ? strlen(response->body) : 0;
 }
 
+/* Remembers that the network lets others through, for `trivet doctor`. */
+static void arrived(struct server *s, const char *address) {
+    if (!s->host.arrived && address[0] && !reachable_is_own(address))
+        s->host.arrived = true;
+}
+
 static void on_http(void *owner, const http_request *request, http_response *response) {
     struct server *s = owner;
     bool ping = strcmp(request->path, "/ping") == 0, health = strcmp(request->path, "/health") == 0;
     bool numbers = strcmp(request->path, "/metrics") == 0;
 
+    arrived(s, request->address);
     if (!ping && !health && !numbers)
         return; /* 404 */
     if (strcmp(request->method, "GET") != 0) {
@@ -93,6 +100,8 @@ static void on_http(void *owner, const http_request *request, http_response *res
 
 static void on_websocket(void *owner, websocket *ws) {
     struct server *s = owner;
+
+    arrived(s, websocket_address(ws));
     connection_open(&s->host, ws);
 }
 
@@ -123,6 +132,7 @@ static const char *refusal_word(const char *reason) {
 static void on_refused(void *owner, const char *address, const char *reason) {
     struct server *s = owner;
 
+    arrived(s, address);
     event_emit(&s->host, &(server_event){.kind = EVENT_CONNECTION_REFUSED,
                                          .address = address,
                                          .word = refusal_word(reason),
@@ -339,6 +349,7 @@ static void show_first_code(struct server *s) {
                                 wall_clock(),  false};
     if (request)
         requests_run(&context, request, NULL, 0, &response, &raw, &raw_len);
+    s->host.code_made = true;
     if (response && json_is_true(json_object_get(response, "ok")))
         text = json_dumps(response, JSON_COMPACT);
     if (text && trivet_proto_pairing_decode(text, strlen(text), &pairing, &err) == 0) {
