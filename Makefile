@@ -19,9 +19,9 @@ SOVERSION := 0
 # ---- what the program is built with and needs --------------------------------------------------------------
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodium-dev libjansson-dev \
-                  libsqlite3-dev libqrencode-dev node-llhttp nettle-dev libinih-dev
+                  libsqlite3-dev libqrencode-dev node-llhttp nettle-dev libinih-dev libavahi-client-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
-                  sqlite3 strace
+                  sqlite3 strace iproute2 dbus-daemon avahi-daemon avahi-utils
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper dpkg-dev lintian
 CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) $(DEB_PACKAGES) clang libclang-rt-dev lld valgrind xfsprogs e2fsprogs debootstrap piuparts
 BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
@@ -52,11 +52,14 @@ endif
 
 MERGE_SRC := $(wildcard merge/*.c)
 PROTO_SRC := $(wildcard proto/*.c)
-SRC       := $(wildcard src/*.c src/*/*.c)
+# What talks to avahi-daemon is a program of its own, trivet-mdns (src/mdns/main.c says why).
+MDNS_SRC  := $(wildcard src/mdns/*.c)
+SRC       := $(filter-out $(MDNS_SRC),$(wildcard src/*.c src/*/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 MERGE_OBJ  := $(call obj,$(MERGE_SRC))
 PROTO_OBJ  := $(call obj,$(PROTO_SRC))
+MDNS_OBJ   := $(call obj,$(MDNS_SRC))
 LLHTTP_OBJ := $(addprefix $(BUILD)/obj/llhttp/,api.o http.o llhttp.o)
 # Everything but main(): what the program and its tests have in common.
 APP_OBJ    := $(filter-out $(BUILD)/obj/src/main.o,$(call obj,$(SRC)))
@@ -65,11 +68,16 @@ APP_OBJ    := $(filter-out $(BUILD)/obj/src/main.o,$(call obj,$(SRC)))
 .PHONY: all help run test tests check check-all endure bench benches install install-merge deb wasm coverage coverage-here clean asan tsan sanitized fuzz fuzz-targets \
         deps check-deps check-all-deps deb-deps bench-deps format lint force
 
-all: $(BUILD)/trivet $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-merge.so $(BUILD)/libtrivet-proto.a
+all: $(BUILD)/trivet $(BUILD)/trivet-mdns $(BUILD)/libtrivet-merge.a $(BUILD)/libtrivet-merge.so $(BUILD)/libtrivet-proto.a
 
 $(BUILD)/trivet: $(BUILD)/obj/src/main.o $(BUILD)/libtrivet-app.a $(BUILD)/libtrivet-proto.a $(BUILD)/libtrivet-merge.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEP_LIBS)
+
+MDNS_LIBS = $(shell pkg-config --libs avahi-client libuv jansson)
+$(BUILD)/trivet-mdns: $(MDNS_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(MDNS_LIBS)
 
 $(BUILD)/libtrivet-merge.a: $(MERGE_OBJ)
 # One set of objects for both of its forms; only what trivet_merge.h declares can be seen from outside.
@@ -149,6 +157,11 @@ $(BUILD)/tests/test_proto%: $(BUILD)/obj/tests/test_proto%.o $(BUILD)/libtrivet-
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEP_LIBS) -lcmocka
+
+$(BUILD)/tests/test_mdns%: $(BUILD)/obj/tests/test_mdns%.o $(filter-out $(BUILD)/obj/src/mdns/main.o,$(MDNS_OBJ))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(MDNS_LIBS) -lcmocka
 
 # cmocka calls its own print_error, not the program's.
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtrivet-app.a $(BUILD)/libtrivet-proto.a $(BUILD)/libtrivet-merge.a
@@ -317,9 +330,10 @@ bench: bench-deps
 # ---- the rest ----------------------------------------------------------------------------------------------
 
 install: all install-merge
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/trivet $(DESTDIR)$(COMPLETIONS)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/trivet $(DESTDIR)$(PREFIX)/share/doc/trivet $(DESTDIR)$(COMPLETIONS)
 	install -m 755 $(BUILD)/trivet $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 src/cli/completion.bash $(DESTDIR)$(COMPLETIONS)/trivet
+	install -m 755 $(BUILD)/trivet-mdns $(DESTDIR)$(PREFIX)/libexec/trivet/
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/trivet/
 	$(call install_pages,$(wildcard man/*.[1-8]))
 

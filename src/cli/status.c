@@ -5,6 +5,28 @@
 
 #include <string.h>
 
+/* Names from the network are shown as print_line shows what is foreign. */
+static void print_network(const json_t *s) {
+    const json_t *mdns = json_object_get(s, "mdns");
+    const char *state = reply_string(mdns, "state");
+
+    fputs("mDNS      ", stdout);
+    if (strcmp(state, "announced") == 0) {
+        const char *name = reply_string(mdns, "name");
+        fputs("announced as ", stdout);
+        print_line(stdout, name, strlen(name));
+    } else {
+        fputs(strcmp(state, "waiting") == 0 ? "not announced: " : "off", stdout);
+        fputs(reply_string(mdns, "reason"), stdout);
+    }
+    putchar('\n');
+    if (strcmp(reply_string(s, "allow"), "any") == 0) {
+        fputs("allow     ", stdout);
+        print_styled(stdout, PRINT_BAD, "any address");
+        puts(" may connect: use this behind a firewall only");
+    }
+}
+
 static void print_server(const json_t *s) {
     const json_t *addresses = json_object_get(s, "addresses"), *address;
     int64_t minutes = reply_number(s, "uptime") / 60;
@@ -22,6 +44,7 @@ static void print_server(const json_t *s) {
     json_array_foreach(addresses, i, address)
         printf("%-10s%s port %lld\n", i ? "" : "address", json_string_value(address),
                (long long)reply_number(s, "port"));
+    print_network(s);
 }
 
 static void print_status(const json_t *s) {

@@ -27,7 +27,10 @@ enum {
 
 struct listener {
     uv_loop_t *loop;
-    uv_tcp_t server;
+    uv_tcp_t servers[LISTENER_ADDRESSES + 1]; /* one more to fall back on */
+    size_t server_count;                      /* of handles that were made */
+    struct sockaddr_storage bound[LISTENER_ADDRESSES];
+    size_t bound_count;
     uv_timer_t timer;
     listener_options options; /* its strings are ours */
     const listener_events *events;
@@ -35,9 +38,9 @@ struct listener {
     peer_host host;
     peer_list waiting, lingering, rest;
     uint16_t port;
-    uint8_t failed_handles; /* still to close after a failed listener_new */
-    bool closing;
-    bool server_closed, timer_closing;
+    size_t failed_handles; /* still to close after a failed listener_new */
+    size_t servers_closed;
+    bool closing, timer_closing;
 };
 
 size_t listener_connections(const listener *l) {
@@ -59,7 +62,7 @@ static void on_timer_closed(uv_handle_t *handle) {
 
 /* The timer is the last handle: it goes when the port is closed and every connection gone. */
 static void check_finished(listener *l) {
-    if (!l->closing || !l->server_closed || listener_connections(l) > 0 || l->timer_closing)
+    if (!l->closing || l->servers_closed < l->server_count || listener_connections(l) > 0 || l->timer_closing)
         return;
     l->timer_closing = true;
     uv_close((uv_handle_t *)&l->timer, on_timer_closed);
@@ -187,8 +190,6 @@ static void on_connection(uv_stream_t *server, int status) {
     peer_start(p);
 }
 
-/* ---- beginning and closing ---- */
-
 static void free_options(listener_options *options) {
     free((char *)(uintptr_t)options->host);
     free((char *)(uintptr_t)options->server_name);
@@ -211,60 +212,118 @@ static bool copy_options(listener_options *out, const listener_options *options)
     return copy_string(&out->extra_host) && copied;
 }
 
-/* The address to listen on; without a host, all of them. */
-static int find_address(listener *l, struct sockaddr_storage *out) {
-    const char *host = l->options.host;
-    uv_getaddrinfo_t request;
+/* ---- the addresses to listen on ---- */
+
+static void set_port(struct sockaddr_storage *address, uint16_t port) {
+    if (address->ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)address)->sin6_port = htons(port);
+    else
+        ((struct sockaddr_in *)(void *)address)->sin_port = htons(port);
+}
+
+static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+    char one[ADDRESS_SIZE], other[ADDRESS_SIZE];
+
+    address_format((const struct sockaddr *)a, one);
+    address_format((const struct sockaddr *)b, other);
+    return strcmp(one, other) == 0;
+}
+
+/* All that a name stands for, each once; more than LISTENER_ADDRESSES are not looked at. */
+static int resolve(listener *l, const char *name, struct sockaddr_storage *out, size_t *count) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    uv_getaddrinfo_t request;
+    int error = uv_getaddrinfo(l->loop, &request, NULL, name, NULL, &hints);
+
+    if (error != 0)
+        return error;
+    for (struct addrinfo *ai = request.addrinfo; ai && *count < LISTENER_ADDRESSES; ai = ai->ai_next) {
+        struct sockaddr_storage *one = &out[*count];
+        bool known = false;
+        memset(one, 0, sizeof *one);
+        memcpy(one, ai->ai_addr, ai->ai_addrlen);
+        for (size_t i = 0; i < *count; i++)
+            known = known || same_address(&out[i], one);
+        *count += !known;
+    }
+    uv_freeaddrinfo(request.addrinfo);
+    return 0;
+}
+
+/* Without a host: all of the computer's, IPv6 and IPv4. */
+static int find_addresses(listener *l, struct sockaddr_storage *out, size_t *count) {
+    const char *host = l->options.host;
     char bare[ADDRESS_SIZE];
     size_t len;
-    int error;
 
+    *count = 1;
     if (!host || !*host)
-        return uv_ip6_addr("::", l->options.port, (struct sockaddr_in6 *)(void *)out);
+        return uv_ip6_addr("::", 0, (struct sockaddr_in6 *)(void *)out);
     len = strlen(host);
     if (host[0] == '[' && host[len - 1] == ']' && len - 2 < sizeof bare) {
         memcpy(bare, host + 1, len - 2);
         bare[len - 2] = '\0';
         host = bare;
     }
-    if (address_parse(host, l->options.port, out))
+    if (address_parse(host, 0, out))
         return 0;
-    error = uv_getaddrinfo(l->loop, &request, NULL, host, NULL, &hints);
-    if (error != 0)
-        return error;
-    memcpy(out, request.addrinfo->ai_addr, request.addrinfo->ai_addrlen);
-    uv_freeaddrinfo(request.addrinfo);
-    if (out->ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)out)->sin6_port = htons(l->options.port);
-    else
-        ((struct sockaddr_in *)(void *)out)->sin_port = htons(l->options.port);
-    return 0;
+    *count = 0;
+    return resolve(l, host, out, count);
 }
 
-static int bind_and_listen(listener *l, const struct sockaddr_storage *address) {
-    int error = uv_tcp_bind(&l->server, (const struct sockaddr *)address, 0);
+/* The first one picks the port where none is given; the others take the same. */
+static int bind_and_listen(listener *l, uv_tcp_t *server, struct sockaddr_storage *address) {
+    int len = sizeof *address, error;
 
-    return error != 0 ? error : uv_listen((uv_stream_t *)&l->server, BACKLOG, on_connection);
-}
-
-static int open_port(listener *l) {
-    struct sockaddr_storage address;
-    struct sockaddr_in6 *v6 = (void *)&address;
-    int len = sizeof address, error = find_address(l, &address);
-
+    set_port(address, l->port ? l->port : l->options.port);
+    error = uv_tcp_bind(server, (const struct sockaddr *)address, 0);
     if (error == 0)
-        error = bind_and_listen(l, &address);
-    if (error == UV_EAFNOSUPPORT && (!l->options.host || !*l->options.host)) { /* a system without IPv6 */
-        uv_ip4_addr("0.0.0.0", l->options.port, (struct sockaddr_in *)(void *)&address);
-        error = bind_and_listen(l, &address);
-    }
+        error = uv_listen((uv_stream_t *)server, BACKLOG, on_connection);
     if (error == 0)
-        error = uv_tcp_getsockname(&l->server, (struct sockaddr *)&address, &len);
-    if (error == 0)
-        l->port = ntohs(v6->sin6_port); /* at the same place in both families */
+        error = uv_tcp_getsockname(server, (struct sockaddr *)address, &len);
+    if (error == 0) /* at the same place in both families */
+        l->port = ntohs(((struct sockaddr_in6 *)(void *)address)->sin6_port);
     return error;
 }
+
+/* A handle whose bind failed is of no use again: it is closed with the rest. */
+static int open_one(listener *l, struct sockaddr_storage *address) {
+    uv_tcp_t *server = &l->servers[l->server_count++];
+    int error;
+
+    uv_tcp_init(l->loop, server);
+    server->data = l;
+    error = bind_and_listen(l, server, address);
+    if (error == 0)
+        l->bound[l->bound_count++] = *address;
+    return error;
+}
+
+/* What is not this computer's, of several addresses that a name has, is passed over. */
+static int open_port(listener *l) {
+    struct sockaddr_storage found[LISTENER_ADDRESSES];
+    bool all = !l->options.host || !*l->options.host;
+    size_t count = 0;
+    int error = find_addresses(l, found, &count), last = UV_EADDRNOTAVAIL;
+
+    for (size_t i = 0; i < count && error == 0; i++) {
+        last = open_one(l, &found[i]);
+        if (last != UV_EADDRNOTAVAIL && last != UV_EAFNOSUPPORT)
+            error = last;
+    }
+    if (error == 0 && last == UV_EAFNOSUPPORT && all) { /* a system without IPv6 */
+        uv_ip4_addr("0.0.0.0", 0, (struct sockaddr_in *)(void *)&found[0]);
+        last = open_one(l, &found[0]);
+    }
+    return error != 0 ? error : l->bound_count > 0 ? 0 : last;
+}
+
+size_t listener_bound(const listener *l, const struct sockaddr_storage **out) {
+    *out = l->bound;
+    return l->bound_count;
+}
+
+/* ---- beginning and closing ---- */
 
 static void on_failed_closed(uv_handle_t *handle) {
     listener *l = handle->data;
@@ -293,13 +352,13 @@ int listener_new(uv_loop_t *loop, const listener_options *options, const listene
         return UV_ENOMEM;
     }
     uv_timer_init(loop, &l->timer);
-    uv_tcp_init(loop, &l->server);
-    l->server.data = l->timer.data = l;
+    l->timer.data = l;
     error = open_port(l);
     if (error != 0) { /* the handles need a turn of the loop to go */
-        l->failed_handles = 2;
+        l->failed_handles = 1 + l->server_count;
         uv_close((uv_handle_t *)&l->timer, on_failed_closed);
-        uv_close((uv_handle_t *)&l->server, on_failed_closed);
+        for (size_t i = 0; i < l->server_count; i++)
+            uv_close((uv_handle_t *)&l->servers[i], on_failed_closed);
         return error;
     }
     *out = l;
@@ -309,7 +368,7 @@ int listener_new(uv_loop_t *loop, const listener_options *options, const listene
 static void on_server_closed(uv_handle_t *handle) {
     listener *l = handle->data;
 
-    l->server_closed = true;
+    l->servers_closed++;
     check_finished(l);
 }
 
@@ -331,7 +390,8 @@ void listener_close(listener *l) {
         return;
     }
     l->closing = true;
-    uv_close((uv_handle_t *)&l->server, on_server_closed);
+    for (size_t i = 0; i < l->server_count; i++)
+        uv_close((uv_handle_t *)&l->servers[i], on_server_closed);
     for (peer *p = l->rest.first; p; p = next) {
         next = p->next;
         if (p->ws)

@@ -13,6 +13,8 @@
 
 typedef struct listener listener;
 
+enum { LISTENER_ADDRESSES = 8 }; /* of one name that are listened on */
+
 typedef struct {
     const char *method; /* "GET"; borrowed for the call, like all here */
     const char *path;   /* without the query */
@@ -40,7 +42,7 @@ typedef struct {
 } listener_events;
 
 typedef struct {
-    const char *host;                 /* NULL: all addresses, IPv6 and IPv4 */
+    const char *host;                 /* an address, or a name: all that it has; NULL: all there are */
     uint16_t port;                    /* 0 picks one */
     bool allow_any;                   /* protocol §1: `allow = any` */
     const char *server_name;          /* <name> and <name>.local pass as Host */
@@ -62,6 +64,9 @@ int listener_new(uv_loop_t *loop, const listener_options *options, const listene
                  listener **out);
 
 uint16_t listener_port(const listener *l);
+
+/* The addresses listened on, "::" or "0.0.0.0" for all; *out is borrowed. */
+size_t listener_bound(const listener *l, const struct sockaddr_storage **out);
 
 /* The peer has shown its secret: it leaves the unauthenticated places and their time-out. */
 void listener_authenticated(listener *l, websocket *ws);

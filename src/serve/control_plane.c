@@ -67,6 +67,18 @@ static void mark_connected(const host *h, json_t *devices) {
     }
 }
 
+static json_t *mdns_json(const mdns *m) {
+    static const char *const names[] = {
+        [MDNS_OFF] = "off", [MDNS_WAITING] = "waiting", [MDNS_ANNOUNCED] = "announced"};
+    json_t *object = json_pack("{s:s}", "state", names[mdns_get_state(m)]);
+
+    if (mdns_name(m)[0])
+        json_object_set_new(object, "name", json_string(mdns_name(m)));
+    if (mdns_reason(m)[0])
+        json_object_set_new(object, "reason", json_string(mdns_reason(m)));
+    return object;
+}
+
 static void complete_status(const control_plane_options *o, json_t *status) {
     reachable_address addresses[REACHABLE_MAX];
     size_t count = reachable_all(addresses), connections = 0, pending = 0;
@@ -87,6 +99,8 @@ static void complete_status(const control_plane_options *o, json_t *status) {
     json_object_set_new(status, "code_made", json_boolean(o->host->code_made));
     json_object_set_new(status, "port", json_integer(o->port));
     json_object_set_new(status, "addresses", list);
+    json_object_set_new(status, "mdns", mdns_json(o->mdns));
+    json_object_set_new(status, "allow", json_string(o->host->config->allow_any ? "any" : "local"));
     json_object_set_new(status, "connections", json_integer((json_int_t)connections));
     json_object_set_new(status, "pending", json_integer((json_int_t)pending));
 }

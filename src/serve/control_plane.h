@@ -7,6 +7,7 @@
 #define TRIVET_SERVE_CONTROL_PLANE_H
 
 #include "serve/host.h"
+#include "serve/mdns.h"
 
 typedef struct control_plane control_plane;
 
@@ -14,7 +15,8 @@ typedef struct {
     host *host;
     const char *server_name;
     uint16_t port;
-    int64_t started; /* ms since 1970 */
+    int64_t started;  /* ms since 1970 */
+    const mdns *mdns; /* NULL: off */
 } control_plane_options;
 
 /* Listens on control.sock in the store's folder. 0, or a negative libuv error. `options` is copied, its

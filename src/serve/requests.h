@@ -24,8 +24,9 @@
  *     revoke   device                               device, name
  *     status                                        folder, name, items, locked_items, devices, last_sync;
  *                                                   from a server: running, pid, uptime, port, addresses,
- *                                                   connections, pending, version, arrived (others have
- *                                                   connected), code_made (since the start)
+ *                                                   mdns: {state, name?, reason?}, allow, connections,
+ *                                                   pending, version, arrived (others have connected),
+ *                                                   code_made (since the start)
  *     pending                                       raw*: [{id, device, kind, deadline,
  *                                                   ties|large_change}]
  *     history  before?, limit?, since?              lines: [{id, time, cause, device?, phone?, counts, state?

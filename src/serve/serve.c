@@ -6,11 +6,13 @@
 
 #include "fixture/keep.h"
 #include "log.h"
+#include "net/address.h"
 #include "serve/connection.h"
 #include "serve/control_plane.h"
 #include "serve/event_log.h"
 #include "serve/exposition.h"
 #include "serve/metrics.h"
+#include "serve/mdns.h"
 #include "serve/notify.h"
 #include "serve/pairing_code.h"
 #include "serve/reachable.h"
@@ -28,6 +30,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+enum { SERVER_ID_LEN = 16 };
+
 struct server {
     uv_loop_t loop;
     const config *config;
@@ -35,8 +39,9 @@ struct server {
     host host;
     control_plane *control;
     metrics *metrics;
+    mdns *mdns; /* NULL: nothing is announced */
     uv_signal_t signals[2];
-    char name[257];
+    char name[257], id[SERVER_ID_LEN + 1];
     int64_t started; /* ms since 1970 */
     size_t devices;  /* paired and in use, for /health */
     bool stopping, hurried, listener_closed;
@@ -203,6 +208,7 @@ static void stop(struct server *s) {
     notify("STOPPING=1");
     if (s->metrics)
         metrics_close(s->metrics);
+    mdns_close(s->mdns);
     listener_close(s->host.listener);
 }
 
@@ -243,10 +249,20 @@ static int watch_signals(struct server *s) {
 
 /* ---- starting ---- */
 
+/* What names this server on the network, from its first start on. It is no secret. */
+static int read_id(struct server *s, store_error *err) {
+    int rc = store_meta_get(s->host.store, "server.id", s->id, sizeof s->id, err);
+
+    if (rc != STORE_NONE)
+        return rc;
+    store_random_id(s->id, SERVER_ID_LEN);
+    return store_meta_set(s->host.store, "server.id", s->id, err);
+}
+
 static int open_store(struct server *s, const char *folder) {
     store_error err = STORE_ERROR_INIT;
 
-    if (store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 &&
+    if (store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 && read_id(s, &err) == 0 &&
         question_drop_all(s->host.store, &err) == 0 &&
         device_drop_lapsed(s->host.store, wall_clock(), &err) == 0) {
         s->devices = count_devices(s->host.store);
@@ -308,8 +324,19 @@ static int start_listener(struct server *s) {
     return EX_UNAVAILABLE;
 }
 
+/* Where that does not succeed the server is there all the same: phones have its address from their codes. */
+static int start_mdns(struct server *s) {
+    mdns_options options = {
+        .loop = &s->loop, .name = s->name, .id = s->id, .port = listener_port(s->host.listener)};
+
+    options.bound_count = listener_bound(s->host.listener, &options.bound);
+    if (s->config->mdns)
+        s->mdns = mdns_new(&options);
+    return 0;
+}
+
 static int start_control(struct server *s) {
-    control_plane_options options = {&s->host, s->name, listener_port(s->host.listener), s->started};
+    control_plane_options options = {&s->host, s->name, listener_port(s->host.listener), s->started, s->mdns};
     int rc = control_plane_new(&options, &s->control);
 
     if (rc == 0)
@@ -366,6 +393,23 @@ static void show_first_code(struct server *s) {
     json_decref(response);
 }
 
+/* A name stands for each of its addresses that this computer has. */
+static void print_listening(const struct server *s, uint16_t port) {
+    const struct sockaddr_storage *bound;
+    size_t count = listener_bound(s->host.listener, &bound), len = 0;
+    const char *where = s->config->host[0] ? s->config->host : "[::]";
+    bool bare = strchr(where, ':') && where[0] != '[';
+    char also[LISTENER_ADDRESSES * (ADDRESS_SIZE + 2) + 4] = "";
+
+    for (size_t i = 0; i < count && count > 1; i++) {
+        char address[ADDRESS_SIZE];
+        address_format((const struct sockaddr *)&bound[i], address);
+        len += (size_t)snprintf(also + len, sizeof also - len, "%s%s%s", i ? ", " : " (", address,
+                                i + 1 == count ? ")" : "");
+    }
+    log_greeting("listening on %s%s%s:%u%s", bare ? "[" : "", where, bare ? "]" : "", port, also);
+}
+
 static void greet(struct server *s) {
     uint16_t port = listener_port(s->host.listener);
 
@@ -381,10 +425,7 @@ static void greet(struct server *s) {
         show_first_code(s);
     else if (s->devices == 0)
         log_greeting("No phone is paired yet: `trivet pair` shows a code.");
-    if (s->config->host[0])
-        log_greeting("listening on %s:%u", s->config->host, port);
-    else
-        log_greeting("listening on [::]:%u", port);
+    print_listening(s, port);
     notify("READY=1");
 }
 
@@ -418,7 +459,7 @@ int serve_run(const char *folder, const config *c) {
     event_log_start(&s->host);
     if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
         (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
-        (status = start_control(s)) == 0 && (status = start_metrics(s)) == 0)
+        (status = start_mdns(s)) == 0 && (status = start_control(s)) == 0 && (status = start_metrics(s)) == 0)
         greet(s);
     else if (s->host.listener)
         stop(s);
@@ -430,6 +471,7 @@ int serve_run(const char *folder, const config *c) {
 
     metrics_free(s->metrics);
     control_plane_free(s->control);
+    mdns_free(s->mdns);
     listener_free(s->host.listener);
     store_close(s->host.store);
     uv_loop_close(&s->loop);

@@ -12,7 +12,7 @@ cd "${1:-$(dirname "$0")/../..}"
 # Sets `seen`: what a room may see besides that and itself. A room that is not listed may not exist.
 may_see() { # ROOM
     case $1 in
-    merge | proto | src/web) seen='' ;;
+    merge | proto | src/web | src/mdns) seen='' ;;
     src/net) seen=proto ;;
     src/store | src/state | src/fixture) seen=merge ;;
     src/phone) seen='src/net src/state merge proto' ;;

@@ -86,7 +86,7 @@ process.stdout.on('error', () => process.exit(1));
 
 /* ---- a program that runs --------------------------------------------------------------------------------- */
 
-class Process {
+export class Process {
     constructor(command, args, options) {
         this.stdout = '';
         this.stderr = '';
@@ -210,8 +210,8 @@ class Scenario {
     }
 
     /* Starts the computer's side. Without `ready: false` it waits until it listens. */
-    async serve({ args = [], env = {}, data = this.data, port = 0, ready = true, wrap = [], cwd = this.folder } = {}) {
-        const line = ['serve', '--data', data, '--port', String(port), '--no-mdns', ...args];
+    async serve({ args = [], env = {}, data = this.data, port = 0, ready = true, wrap = [], cwd = this.folder, mdns = false } = {}) {
+        const line = ['serve', '--data', data, '--port', String(port), ...(mdns ? [] : ['--no-mdns']), ...args];
         const [command, ...rest] = [...wrap, TRIVET, ...line];
         const server = new Process(command, rest, { cwd, env: { ...this.env, ...env } });
         server.child.stdin.end();

@@ -1,0 +1,132 @@
+/* The server on the network, by mDNS: two hosts with a real avahi-daemon each (protocol §8). Needs root; skipped elsewhere. */
+import fs from 'node:fs';
+import net from 'node:net';
+import { after, before, describe } from 'node:test';
+import { assert, http, scenario } from './harness.mjs';
+import { hosts, missing } from './hosts.mjs';
+
+let network, A, B, C;
+const here = { skip: missing };
+
+before(async () => {
+    if (missing) return;
+    network = await hosts(3);
+    [A, B, C] = network.hosts;
+    await Promise.all(network.hosts.map((host) => host.avahi.start()));
+});
+after(async () => network?.close());
+
+const NAME = 'Anna’s kitchen; the 2nd';
+
+/* The processes that a server has started. */
+const children = (server) => fs.readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+
+const found = (s, host, name) => s.eventually(`${name} is found`, () => host.seen[name]);
+const gone = (s, host, name) => s.eventually(`${name} is gone`, () => !host.seen[name]);
+
+/* Most of the time is avahi's, that waits for objections: they wait side by side. */
+describe('mDNS', { concurrency: 4 }, () => {
+
+scenario('found from another host, taken back at the end', async (s) => {
+    const server = await s.serve({ mdns: true, ...A.at, env: { ...A.at.env, TRIVET_NAME: NAME } });
+    await server.says(/announced on the network as "/);
+    const status = await s.json(['status']);
+    assert.deepEqual(status.mdns, { state: 'announced', name: NAME });
+    await found(s, B, NAME);
+    const seen = (await B.browse())[NAME];
+    const v4 = seen.find((one) => one.family === 'IPv4');
+    assert.equal(v4.address, A.address);
+    assert.equal(v4.host, 'host-1.local');
+    for (const one of seen) {
+        assert.equal(one.port, server.port, 'the port that was bound');
+        assert.match(one.txt, /^"id=[0-9a-f]{16}" "path=\/" "v=2"$/);
+    }
+    const [child] = children(server);
+    await server.stop();
+    await gone(s, B, NAME);
+    assert.ok(!fs.existsSync(`/proc/${child}`), 'what announced it has ended, too');
+    // The id is the server's, not the run's.
+    const again = await s.serve({ mdns: true, ...A.at, env: { ...A.at.env, TRIVET_NAME: NAME } });
+    await again.says(/announced/);
+    await found(s, B, NAME);
+    assert.equal(B.seen[NAME][0].txt, seen[0].txt);
+    assert.equal(again.stderr.match(/announced/g).length, 1);
+    // However the server ends, it is not announced any longer than it lives.
+    await s.kill9();
+    await gone(s, B, NAME);
+}, here);
+
+scenario('two servers with one name', async (s) => {
+    const first = await s.serve({ mdns: true, ...A.at, env: { ...A.at.env, TRIVET_NAME: 'twin' } });
+    await first.says(/announced on the network as "twin"/);
+    const options = { mdns: true, data: s.file('other'), env: { TRIVET_NAME: 'twin' } };
+    const second = await s.serve({ ...options, wrap: B.at.wrap, env: { ...options.env, ...B.at.env } });
+    await second.says(/warning: another computer .*: announced as "twin #2"/);
+    assert.equal((await s.json(['status'], { data: options.data })).mdns.name, 'twin #2');
+    await found(s, B, 'twin');
+    await found(s, B, 'twin #2');
+    assert.equal(B.seen['twin'][0].port, first.port);
+    assert.equal(B.seen['twin #2'][0].port, second.port);
+    // And a third on the same host as the first, where avahi-daemon itself refuses the name.
+    const third = await s.serve({ mdns: true, ...A.at, data: s.file('third'), env: { ...A.at.env, TRIVET_NAME: 'twin' } });
+    await third.says(/announced as "twin #[23]"/);
+}, here);
+
+scenario('avahi-daemon dies and comes back', async (s) => {
+    const server = await s.serve({ mdns: true, ...C.at, env: { ...C.at.env, TRIVET_NAME: 'phoenix' } });
+    await server.says(/announced on the network as "phoenix"/);
+    await C.avahi.kill();
+    await server.says(/not announced on the network \(mDNS\): avahi-daemon is not running/);
+    assert.equal((await s.json(['status'])).mdns.state, 'waiting');
+    await s.cli(['status']);
+    await C.avahi.start();
+    await found(s, B, 'phoenix');
+    await s.eventually('the server knows', async () => (await s.json(['status'])).mdns.state === 'announced');
+    await server.stop();
+    assert.equal(server.stderr.match(/\(mDNS\)/g).length, 1, server.stderr);
+}, here);
+
+scenario('no system bus at all', async (s) => {
+    const server = await s.serve({ mdns: true, env: { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${s.file('no-bus')}` } });
+    await server.says(/not announced on the network \(mDNS\): there is no system bus/);
+    assert.equal((await http(server.port, { path: '/ping' })).status, 200);
+    assert.deepEqual((await s.json(['status'])).mdns, { state: 'waiting', reason: 'there is no system bus (D-Bus)' });
+    await server.stop();
+    assert.equal(server.stderr.match(/mDNS|avahi|D-Bus/g).length, 2, `one line:\n${server.stderr}`);
+});
+
+scenario('a system bus that takes connections and says nothing', async (s) => {
+    const bus = net.createServer((socket) => socket.on('error', () => {}));
+    const taken = new Promise((resolve) => bus.once('connection', resolve));
+    await new Promise((resolve) => bus.listen(s.file('bus'), resolve));
+    s.later(() => bus.close());
+    const server = await s.serve({ mdns: true, env: { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${s.file('bus')}` } });
+    s.later((await taken).destroy.bind(await taken));
+    // The program that hangs is another one: the server answers, and does not wait for it at the end.
+    assert.equal((await http(server.port, { path: '/ping' })).status, 200);
+    const [child] = children(server);
+    await s.cli(['status']);
+    assert.equal((await server.stop()).status, 0);
+    assert.ok(!fs.existsSync(`/proc/${child}`));
+});
+
+scenario('what announces ends by mistake', async (s) => {
+    const server = await s.serve({ mdns: true, env: { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${s.file('no-bus')}` } });
+    await server.says(/no system bus/);
+    process.kill(Number(children(server)[0]), 'SIGKILL');
+    await s.eventually('it is known', async () => /ended with signal 9/.test((await s.json(['status'])).mdns.reason));
+    assert.equal((await http(server.port, { path: '/ping' })).status, 200);
+});
+
+scenario('off, or with nobody to tell: nothing is started', async (s) => {
+    for (const options of [{ mdns: false }, { mdns: true, env: { TRIVET_MDNS: 'off' } }, { mdns: true, args: ['--host', '127.0.0.1'], ready: false }, { mdns: true, args: ['--host', 'localhost'], ready: false }]) {
+        const server = await s.serve(options);
+        await server.says(/listening on .*\n/);
+        assert.deepEqual(children(server), []);
+        assert.deepEqual((await s.json(['status'])).mdns, { state: 'off' });
+        assert.doesNotMatch(fs.readFileSync(`/proc/${server.pid}/maps`, 'utf8'), /avahi|dbus/);
+        await server.stop();
+    }
+});
+
+});
