@@ -33,8 +33,8 @@ scenario('found from another host, taken back at the end', async (s) => {
     const status = await s.json(['status']);
     assert.deepEqual(status.mdns, { state: 'announced', name: NAME });
     await found(s, B, NAME);
-    const seen = (await B.browse())[NAME];
-    const v4 = seen.find((one) => one.family === 'IPv4');
+    let seen, v4;
+    await s.eventually('all of it is found', async () => (v4 = (seen = (await B.browse())[NAME] ?? []).find((one) => one.family === 'IPv4')));
     assert.equal(v4.address, A.address);
     assert.equal(v4.host, 'host-1.local');
     for (const one of seen) {
