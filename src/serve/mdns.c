@@ -75,22 +75,22 @@ static void set_waiting(mdns *m, const char *reason) {
     snprintf(m->reason, sizeof m->reason, "%s", reason);
     m->state = MDNS_WAITING;
     if (news && may_tell(m, MDNS_WAITING))
-        log_info("not announced on the network (mDNS): %s; it will be when that changes", reason);
+        log_event(LOG_INFO, "mdns", LOG_TEXT("state", "waiting"), LOG_TEXT("reason", reason),
+                  LOG_TEXT("msg", "not announced on the network until that changes"));
 }
 
 static void set_announced(mdns *m, const char *name) {
-    char shown[LINE];
     bool renamed = strcmp(name, m->announced[0] ? m->announced : m->name) != 0;
     bool news = m->state != MDNS_ANNOUNCED || renamed;
 
     snprintf(m->announced, sizeof m->announced, "%s", name);
     m->state = MDNS_ANNOUNCED;
     m->pause = FIRST_PAUSE;
-    log_name(name, shown, sizeof shown);
     if (renamed)
-        log_warning("another computer on the network has this server's name: announced as \"%s\"", shown);
+        log_event(LOG_WARNING, "mdns", LOG_TEXT("state", "renamed"), LOG_TEXT("name", name),
+                  LOG_TEXT("msg", "another computer on the network has this server's name"));
     else if (news && may_tell(m, MDNS_ANNOUNCED))
-        log_info("announced on the network as \"%s\"", shown);
+        log_event(LOG_INFO, "mdns", LOG_TEXT("state", "announced"), LOG_TEXT("name", name));
 }
 
 static void on_line(mdns *m, const char *line) {
