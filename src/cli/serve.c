@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* What was typed; it goes before the file and the environment. */
+/* What was typed; it goes before the file and the environment, on a reload too. */
 struct typed {
     const char *port, *host, *file, *record;
     bool no_mdns, check, print;
@@ -34,6 +34,16 @@ static int apply_flags(const struct typed *t, config *settings, config_tell_fn *
             rc = -1;
         }
     return rc;
+}
+
+/* A reload_source. */
+static int load(void *source, config *settings, config_tell_fn *say, void *ctx) {
+    const struct typed *t = source;
+    int rc;
+
+    config_init(settings);
+    rc = config_load(settings, t->file, say, ctx);
+    return apply_flags(t, settings, say, ctx) == 0 ? rc : -1;
 }
 
 /* `serve -n`: what file, environment and flags come to. */
@@ -75,7 +85,7 @@ int cli_serve(int argc, char **argv) {
         "[--port N] [--host ADDR] [--no-mdns] [--record DIR] [--config FILE]\n"
         "-n | --print-config [OPTION...]",
         "Runs the computer's side: the server that phones connect to. It stays in the foreground and\n"
-        "logs to standard error; SIGTERM or Ctrl-C end it.",
+        "logs to standard error. SIGHUP reads the settings again; SIGTERM or Ctrl-C end it.",
         options,
         0,
         0,
@@ -95,5 +105,6 @@ int cli_serve(int argc, char **argv) {
         return EX_USAGE;
     if (t.check || t.print)
         return check(&t, &settings);
-    return serve_run(common.data, &settings);
+    const reload_source source = {load, &t};
+    return serve_run(common.data, &settings, &source);
 }

@@ -365,6 +365,20 @@ int listener_new(uv_loop_t *loop, const listener_options *options, const listene
     return 0;
 }
 
+int listener_update(listener *l, const listener_options *options) {
+    listener_options fresh = *options, old = l->options;
+
+    fresh.host = old.host;
+    fresh.port = old.port;
+    if (!copy_options(&fresh, &fresh)) {
+        free_options(&fresh);
+        return UV_ENOMEM;
+    }
+    l->options = fresh; /* in place: peers point to it */
+    free_options(&old);
+    return 0;
+}
+
 static void on_server_closed(uv_handle_t *handle) {
     listener *l = handle->data;
 

@@ -63,6 +63,10 @@ typedef struct {
 int listener_new(uv_loop_t *loop, const listener_options *options, const listener_events *events, void *owner,
                  listener **out);
 
+/* Takes over what may change while it runs, for connections from now on: all but host and port. 0, or UV_ENOMEM and
+ * nothing has changed. */
+int listener_update(listener *l, const listener_options *options);
+
 uint16_t listener_port(const listener *l);
 
 /* The addresses listened on, "::" or "0.0.0.0" for all; *out is borrowed. */

@@ -37,6 +37,7 @@ static void refuse(control_call *call, int status, const char *message) {
 
 struct store_call {
     worker_job job;
+    char server_name[257]; /* copied: a reload may change it meanwhile */
     control_plane *plane;
     control_call *call;
     json_t *request, *response;
@@ -51,7 +52,7 @@ static void run_request(worker_job *job) {
     reachable_address best;
 
     reachable_best(&best);
-    requests_context context = {o->host->store, o->server_name, best.text, o->port, wall_clock(), false};
+    requests_context context = {o->host->store, r->server_name, best.text, o->port, wall_clock(), false};
     int64_t changes = store_changes(o->host->store);
     requests_run(&context, r->request, r->raw, r->raw_len, &r->response, &r->raw_out, &r->raw_out_len);
     r->changed = store_changes(o->host->store) != changes;
@@ -162,6 +163,7 @@ static void ask_store(control_plane *p, control_call *call, json_t *request, cha
         return;
     }
     r->job = (worker_job){run_request, done_request, NULL};
+    snprintf(r->server_name, sizeof r->server_name, "%s", p->options.server_name);
     r->plane = p;
     r->call = call;
     r->request = request;

@@ -19,7 +19,9 @@ typedef struct host {
     uv_loop_t *loop;
     worker *worker;
     store *store;
-    const config *config;
+    const config
+        *config; /* the loop's: a reload frees it and puts another here. Copy what a job on the worker needs,
+                             texts too, and keep no pointer into it */
     listener *listener;
     throttle throttle;
     chatter chatter;

@@ -17,6 +17,7 @@
 #include "serve/pairing_code.h"
 #include "serve/reachable.h"
 #include "serve/requests.h"
+#include "serve/watchdog.h"
 #include "store/device.h"
 #include "store/question.h"
 
@@ -34,17 +35,19 @@ enum { SERVER_ID_LEN = 16 };
 
 struct server {
     uv_loop_t loop;
-    const config *config;
+    config *config; /* ours; a reload puts another in its place */
+    const reload_source *source;
     worker worker;
     host host;
     control_plane *control;
     metrics *metrics;
     mdns *mdns; /* NULL: nothing is announced */
-    uv_signal_t signals[2];
+    watchdog watchdog;
+    uv_signal_t signals[3];
     char name[257], id[SERVER_ID_LEN + 1];
     int64_t started; /* ms since 1970 */
     size_t devices;  /* paired and in use, for /health */
-    bool stopping, hurried, listener_closed;
+    bool stopping, hurried, listener_closed, on_terminal;
 };
 
 /* ---- plain HTTP (protocol §1) ---- */
@@ -185,6 +188,62 @@ static void on_devices_changed(void *owner) {
     worker_submit(&c->server->worker, &c->job);
 }
 
+/* ---- settings ---- */
+
+static void set_name(struct server *s) {
+    if (s->config->name[0])
+        snprintf(s->name, sizeof s->name, "%s", s->config->name);
+    else if (gethostname(s->name, sizeof s->name - 1) != 0 || !s->name[0])
+        snprintf(s->name, sizeof s->name, "trivet");
+}
+
+static void listener_settings(const struct server *s, listener_options *out) {
+    const config *c = s->config;
+
+    *out = (listener_options)LISTENER_OPTIONS_INIT;
+    out->host = c->host[0] ? c->host : NULL;
+    out->port = c->port;
+    out->allow_any = c->allow_any;
+    out->server_name = s->name;
+    out->extra_host = out->host; /* whoever was told to reach it by that name may */
+    /* The protocol's machine ends a slow handshake with 4002; the listener's own limit is for what never gets
+     * so far. */
+    out->unauthenticated_timeout = (uint64_t)c->handshake_timeout;
+    out->unauthenticated_per_address = c->unauthenticated_per_address;
+    out->unauthenticated_max = c->unauthenticated_max;
+    out->websocket.max_queued = c->max_queued;
+}
+
+static void warn_of_strangers(const struct server *s) {
+    if (s->config->allow_any)
+        log_warning(
+            "connections from any address are accepted (allow = any): use this behind a firewall only");
+}
+
+static void use_config(struct server *s, config *c) {
+    free(s->config);
+    s->config = c;
+    s->host.config = c;
+    log_set_level((enum log_level)c->log_level);
+    log_set_format((enum log_format)c->log_format);
+    set_name(s);
+}
+
+static void reload(struct server *s) {
+    listener_options options;
+    config *fresh;
+
+    notify_reloading();
+    if ((fresh = reload_config(s->source, s->config))) {
+        use_config(s, fresh);
+        warn_of_strangers(s);
+        listener_settings(s, &options);
+        if (listener_update(s->host.listener, &options) != 0)
+            log_error("out of memory: new connections are treated as before");
+    }
+    notify("READY=1");
+}
+
 /* ---- stopping: each part says when it is closed; the loop ends when nothing is left ---- */
 
 static void close_control(struct server *s) {
@@ -224,8 +283,14 @@ static void hurry(struct server *s) {
 
 static void on_signal(uv_signal_t *handle, int number) {
     struct server *s = handle->data;
+    const char *name = number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGHUP";
 
-    log_info("stopping%s (%s)", s->stopping ? " at once" : "", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    /* A terminal that was closed sends one too, and then is none any more. */
+    if (number == SIGHUP && (!s->on_terminal || isatty(STDERR_FILENO))) {
+        reload(s);
+        return;
+    }
+    log_info("stopping%s (%s)", s->stopping ? " at once" : "", name);
     if (s->stopping)
         hurry(s);
     else
@@ -233,11 +298,12 @@ static void on_signal(uv_signal_t *handle, int number) {
 }
 
 static int watch_signals(struct server *s) {
-    static const int numbers[] = {SIGTERM, SIGINT};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file over the user's limit is a full disk, told as one */
-    for (int i = 0; i < 2; i++) {
+    s->on_terminal = isatty(STDERR_FILENO);
+    for (int i = 0; i < 3; i++) {
         uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;
         uv_unref((uv_handle_t *)&s->signals[i]); /* to the end, and without holding it up */
@@ -286,29 +352,12 @@ static int prepare_record(const struct server *s) {
     return EX_CANTCREAT;
 }
 
-static void set_name(struct server *s) {
-    if (s->config->name[0])
-        snprintf(s->name, sizeof s->name, "%s", s->config->name);
-    else if (gethostname(s->name, sizeof s->name - 1) != 0 || !s->name[0])
-        snprintf(s->name, sizeof s->name, "trivet");
-}
-
 static int start_listener(struct server *s) {
     static const listener_events events = {on_http, on_websocket, on_refused, on_listener_closed};
-    listener_options options = LISTENER_OPTIONS_INIT;
     const config *c = s->config;
+    listener_options options;
 
-    options.host = c->host[0] ? c->host : NULL;
-    options.port = c->port;
-    options.allow_any = c->allow_any;
-    options.server_name = s->name;
-    options.extra_host = options.host; /* whoever was told to reach it by that name may */
-    /* The protocol's machine ends a slow handshake with 4002; the listener's own limit is for what never gets
-     * so far. */
-    options.unauthenticated_timeout = (uint64_t)c->handshake_timeout;
-    options.unauthenticated_per_address = c->unauthenticated_per_address;
-    options.unauthenticated_max = c->unauthenticated_max;
-    options.websocket.max_queued = c->max_queued;
+    listener_settings(s, &options);
     int rc = listener_new(&s->loop, &options, &events, s, &s->host.listener);
     if (rc == 0)
         return 0;
@@ -415,9 +464,7 @@ static void greet(struct server *s) {
 
     log_greeting("trivet %s keeps its data in %s", TRIVET_VERSION, store_folder(s->host.store));
     print_addresses(port);
-    if (s->config->allow_any)
-        log_warning(
-            "connections from any address are accepted (allow = any): use this behind a firewall only");
+    warn_of_strangers(s);
     if (s->config->record[0])
         log_greeting("each merge is recorded in %s, with stand-ins for texts; numbers stay",
                      s->config->record);
@@ -427,35 +474,34 @@ static void greet(struct server *s) {
         log_greeting("No phone is paired yet: `trivet pair` shows a code.");
     print_listening(s, port);
     notify("READY=1");
+    watchdog_start(&s->watchdog, &s->loop, &s->worker, WATCHDOG_PATIENCE_MS);
 }
 
 /* ---- all of it ---- */
 
-int serve_run(const char *folder, const config *c) {
+int serve_run(const char *folder, const config *c, const reload_source *source) {
     struct server *s = calloc(1, sizeof *s);
+    config *own = malloc(sizeof *own);
     int status = EX_OSERR;
 
-    log_set_level((enum log_level)c->log_level);
-    log_set_format((enum log_format)c->log_format);
     /* SQLite and merges run one at a time: more threads would only sleep. One is left for name look-ups. */
     setenv("UV_THREADPOOL_SIZE", "2", 0);
 #ifdef M_ARENA_MAX
     mallopt(M_ARENA_MAX, 1); /* what one thread frees, the other may use: an idle server stays small */
 #endif
-    if (!s || sodium_init() < 0 || uv_loop_init(&s->loop) != 0) {
+    if (!s || !own || sodium_init() < 0 || uv_loop_init(&s->loop) != 0) {
         free(s);
+        free(own);
         log_error("out of memory");
         return EX_OSERR;
     }
-    s->config = c;
+    *own = *c;
+    s->source = source;
     s->started = wall_clock();
     worker_init(&s->worker, &s->loop);
-    s->host = (host){.loop = &s->loop,
-                     .worker = &s->worker,
-                     .config = c,
-                     .on_devices_changed = on_devices_changed,
-                     .owner = s};
-    set_name(s);
+    s->host =
+        (host){.loop = &s->loop, .worker = &s->worker, .on_devices_changed = on_devices_changed, .owner = s};
+    use_config(s, own);
     event_log_start(&s->host);
     if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
         (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
@@ -464,7 +510,8 @@ int serve_run(const char *folder, const config *c) {
     else if (s->host.listener)
         stop(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);
-    for (int i = 0; i < 2; i++)
+    watchdog_stop(&s->watchdog);
+    for (int i = 0; i < 3; i++)
         if (s->signals[i].data)
             uv_close((uv_handle_t *)&s->signals[i], NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
@@ -475,6 +522,7 @@ int serve_run(const char *folder, const config *c) {
     listener_free(s->host.listener);
     store_close(s->host.store);
     uv_loop_close(&s->loop);
+    free(s->config);
     free(s);
     return status;
 }

@@ -33,7 +33,9 @@ struct sync_run {
     worker_job job; /* first: the worker gives it back */
     connection *connection;
     store *store;
-    char device[65]; /* the worker may not look into the connection */
+    char device
+        [65]; /* the worker may not look into the connection, or into settings that may change meanwhile */
+    char record[sizeof((config *)NULL)->record];
     reconcile *reconcile;
     enum step step;
     bool busy;              /* a job runs */
@@ -178,7 +180,8 @@ sync_run *sync_start(connection *c) {
     if (!s)
         return NULL;
     merge_settings.large_threshold = settings->large_threshold;
-    merge_settings.record = settings->record[0] ? settings->record : NULL;
+    snprintf(s->record, sizeof s->record, "%s", settings->record);
+    merge_settings.record = s->record[0] ? s->record : NULL;
     merge_settings.on_tie = settings->on_tie;
     merge_settings.on_large_change = settings->on_large_change;
     s->store = connection_host(c)->store;

@@ -27,6 +27,7 @@ static void start_next(worker *w) {
     if (w->busy || !w->first)
         return;
     w->busy = true;
+    w->since = uv_now(w->loop);
     w->request.data = w;
     uv_queue_work(w->loop, &w->request, on_run, on_done);
 }
@@ -43,4 +44,8 @@ void worker_submit(worker *w, worker_job *job) {
         w->first = job;
     w->last = job;
     start_next(w);
+}
+
+uint64_t worker_busy_for(const worker *w) {
+    return w->busy ? uv_now(w->loop) - w->since : 0;
 }

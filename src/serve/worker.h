@@ -24,9 +24,13 @@ typedef struct {
     uv_work_t request;
     worker_job *first, *last; /* `first` is running where `busy` */
     bool busy;
+    uint64_t since; /* the loop's time at which the running job was given to the pool */
 } worker;
 
 void worker_init(worker *w, uv_loop_t *loop);
 void worker_submit(worker *w, worker_job *job);
+
+/* How long the job that runs now has been running, in ms; 0: none does. On the loop's thread. */
+uint64_t worker_busy_for(const worker *w);
 
 #endif
