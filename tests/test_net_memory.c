@@ -265,6 +265,84 @@ static void test_connections(void **state) {
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+/* ---- a port that has no memory for a connection hears of the next one ---- */
+
+static long failures;
+static unsigned refusals;
+
+static void on_port_refused(void *owner, const char *address, const char *reason) {
+    (void)owner;
+    (void)address;
+    (void)reason;
+    refusals++;
+    if (--failures > 0)
+        until_failure = 0;
+}
+
+static int connect_plainly(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(listener_port(port)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* Until the connection ends or something came; the number of bytes. */
+static ssize_t hear(int fd) {
+    char answer[1000];
+    ssize_t n = -1;
+
+    for (int i = 0; i < GUARD && n < 0; i++) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+        n = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
+        if (n < 0 && errno == ECONNRESET)
+            n = 0;
+    }
+    return n;
+}
+
+static void test_no_memory_to_accept(void **state) {
+    static const listener_events listening = {on_server_request, on_server_websocket, on_port_refused,
+                                              on_port_closed};
+    static const char request[] = "GET /ping HTTP/1.0\r\n\r\n";
+    listener_options options = LISTENER_OPTIONS_INIT;
+
+    (void)state;
+    options.port = 0;
+    port_closed = false;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(listener_new(&loop, &options, &listening, NULL, &port), 0);
+    for (long turned_away = 1; turned_away <= 3; turned_away++) {
+        int fds[4];
+        for (long i = 0; i <= turned_away; i++)
+            fds[i] = connect_plainly();
+        refusals = 0;
+        failures = turned_away;
+        until_failure = 0;
+        for (int i = 0; i < GUARD && failures > 0; i++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        until_failure = -1;
+        assert_int_equal(refusals, turned_away);
+        /* Each is ended or served, and none left waiting. */
+        for (long i = 0; i <= turned_away; i++) {
+            send(fds[i], request, sizeof request - 1, MSG_NOSIGNAL);
+            assert_true(hear(fds[i]) >= 0);
+            close(fds[i]);
+        }
+        fds[0] = connect_plainly();
+        send(fds[0], request, sizeof request - 1, MSG_NOSIGNAL);
+        assert_true(hear(fds[0]) > 0);
+        close(fds[0]);
+    }
+    listener_close(port);
+    while (!port_closed)
+        uv_run(&loop, UV_RUN_ONCE);
+    listener_free(port);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void on_control_request(void *owner, control_call *call, json_t *request, char *raw, size_t raw_len) {
     (void)owner;
     control_answer(call, request, raw, raw_len);
@@ -317,6 +395,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parsers),
         cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_no_memory_to_accept),
         cmocka_unit_test(test_control),
     };
 

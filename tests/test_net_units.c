@@ -600,6 +600,38 @@ static void test_local_addresses(void **state) {
             fail_msg("%s", cases[i].address);
 }
 
+/* What counts as one where peers are bounded, and as one network. */
+static void test_sources(void **state) {
+    static const struct {
+        const char *address, *source, *network;
+    } cases[] = {
+        {"192.168.1.7", "192.168.1.7", "192.168.1.0/24"},
+        {"10.1.2.3", "10.1.2.3", "10.1.2.0/24"},
+        {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1:2::/64"},
+        {"2001:db8:1:2::1", "2001:db8:1:2::/64", "2001:db8:1:2::/64"},
+        {"2001:db8:1:3::1", "2001:db8:1:3::/64", "2001:db8:1:3::/64"},
+        {"fd00::2", "fd00::/64", "fd00::/64"},
+        {"::1", "::/64", "::/64"},
+        {"::ffff:192.168.1.7", "::ffff:192.168.1.7", "192.168.1.0/24"},
+        {"fe80::1:2%lo", "fe80::1:2%lo", "%lo"},
+        {"fe80::1:2", "fe80::1:2", "%"},
+        {"", "", ""},
+        {"nonsense", "nonsense", "nonsense"},
+    };
+    char text[ADDRESS_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        address_source(cases[i].address, text);
+        assert_string_equal(text, cases[i].source);
+        address_network(cases[i].address, text);
+        assert_string_equal(text, cases[i].network);
+        snprintf(text, sizeof text, "%s", cases[i].address);
+        address_source(text, text);
+        assert_string_equal(text, cases[i].source);
+    }
+}
+
 /* Every address of this computer's own interfaces is near. */
 static void test_own_addresses(void **state) {
     uv_interface_address_t *own;
@@ -660,6 +692,7 @@ int main(void) {
         cmocka_unit_test(test_local_addresses),
         cmocka_unit_test(test_own_addresses),
         cmocka_unit_test(test_address_text),
+        cmocka_unit_test(test_sources),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

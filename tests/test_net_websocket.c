@@ -398,6 +398,41 @@ static void test_pings_and_silence(void **state) {
     test_server_stop(&server);
 }
 
+/* Who reads one huge message slowly sends nothing meanwhile, for many times the idle time-out, and is alive; who
+ * stops reading is not. */
+static void test_reading_is_life(void **state) {
+    enum { SIZE = 4 << 20, PIECE = 128 << 10, PAUSE_MS = 20, IDLE_MS = 200 };
+    websocket_options options = WEBSOCKET_OPTIONS_INIT;
+    static char piece[PIECE];
+    int small = 65536;
+
+    (void)state;
+    options.ping_interval = 0;
+    options.idle_timeout = IDLE_MS;
+    start_with(options);
+    for (int stops = 0; stops <= 1; stops++) {
+        size_t total = 0;
+        ssize_t n = -1;
+
+        raw_websocket(&server, &raw);
+        setsockopt(raw.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        assert_int_equal(websocket_send_steal(server.last, true, calloc(1, SIZE), SIZE), 0);
+        while (total < 10 + (size_t)SIZE && n != 0 && !(stops && total >= SIZE / 2)) {
+            uint64_t until = uv_hrtime() + PAUSE_MS * 1000000u;
+            n = recv(raw.fd, piece, sizeof piece, MSG_DONTWAIT);
+            total += n > 0 ? (size_t)n : 0;
+            while (uv_hrtime() < until)
+                uv_run(&server.loop, UV_RUN_NOWAIT);
+        }
+        if (!stops)
+            assert_int_equal(total, 10 + (size_t)SIZE);
+        TEST_UNTIL(&server, server.closed == server.opened); /* now it is silent */
+        assert_int_equal(server.close_code, CLOSE_ABNORMAL);
+        raw_close(&raw);
+    }
+    test_server_stop(&server);
+}
+
 /* Many messages in one packet, and answers that interleave with another connection's. */
 static void test_many_small_messages(void **state) {
     enum { MESSAGES = 30000 };
@@ -463,6 +498,7 @@ int main(void) {
         WITH_SERVER(test_patient_reader),
         cmocka_unit_test(test_ping_flood),
         cmocka_unit_test(test_pings_and_silence),
+        cmocka_unit_test(test_reading_is_life),
         WITH_SERVER(test_many_small_messages),
         WITH_SERVER(test_many_larger_answers),
     };

@@ -28,6 +28,29 @@ static void test_delays_double(void **state) {
     assert_int_equal(throttle_failed(&t, "192.168.1.8", 6002, NULL), 2000);
 }
 
+/* Who has one address of an IPv6 /64 has them all; on a link each neighbour has its own. The row is counted. */
+static void test_delays_of_networks(void **state) {
+    static const struct {
+        const char *address;
+        uint64_t delay;
+        unsigned row;
+    } cases[] = {{"2001:db8::1", 1000, 1},      {"2001:db8::2", 2000, 2},
+                 {"2001:db8::ffff:3", 4000, 3}, {"2001:db8:0:1::1", 1000, 1},
+                 {"fe80::1%lo", 1000, 1},       {"fe80::2%lo", 1000, 1},
+                 {"2001:db8::4", 8000, 4},      {"2001:db8::5", 8000, THROTTLE_MANY},
+                 {"2001:db8::6", 8000, 6},      {"fe80::1%lo", 2000, 2}};
+    throttle t = {0};
+    unsigned row;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(throttle_failed(&t, cases[i].address, 1000 + i, &row), cases[i].delay);
+        assert_int_equal(row, cases[i].row);
+    }
+    throttle_succeeded(&t, "2001:db8::abcd");
+    assert_int_equal(throttle_failed(&t, "2001:db8::1", 2000, NULL), 1000);
+}
+
 static void test_delays_are_forgotten(void **state) {
     throttle t = {0};
 
@@ -186,13 +209,10 @@ static void test_worker_order(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delays_double),
-        cmocka_unit_test(test_delays_are_forgotten),
-        cmocka_unit_test(test_the_quietest_makes_room),
-        cmocka_unit_test(test_lines_of_a_stranger),
-        cmocka_unit_test(test_lines_of_many_strangers),
-        cmocka_unit_test(test_a_long_name),
-        cmocka_unit_test(test_log_name),
+        cmocka_unit_test(test_delays_double),        cmocka_unit_test(test_delays_of_networks),
+        cmocka_unit_test(test_delays_are_forgotten), cmocka_unit_test(test_the_quietest_makes_room),
+        cmocka_unit_test(test_lines_of_a_stranger),  cmocka_unit_test(test_lines_of_many_strangers),
+        cmocka_unit_test(test_a_long_name),          cmocka_unit_test(test_log_name),
         cmocka_unit_test(test_worker_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,18 @@
 /*
- * The TCP port. Every connection stands in one of three lists:
+ * The TCP port. Every connection stands in one of four lists:
  *
  *   waiting    has shown no secret yet, in the order of arrival; the 10 s of protocol §2 and the number of
  *              places bound it
+ *   judged     has shown a wrong one and waits for its answer; the owner sees to that, the number of places
+ *              bounds it together with those who wait
  *   lingering  has had its last answer or close frame; a moment more, then it is cut off
  *   rest       websockets that were authenticated, and whatever was ended and waits for its handle to close
  *
- * Time in a list is the same for all, so the first two are in the order of their deadlines, and one timer
- * does for all connections: it looks at who is first in each.
+ * Time in a list is the same for all, so `waiting` and `lingering` are in the order of their deadlines, and one
+ * timer does for all connections: it looks at who is first in each.
+ *
+ * Without memory for a connection it must still be accepted, for until then libuv hears of no other one: `spare`
+ * is a handle for that, kept ready.
  */
 #include "listener.h"
 
@@ -21,7 +26,8 @@
 enum {
     BACKLOG = 128,
     MAX_LINGERING = 32,
-    CODE_TIMEOUT = 4002, /* protocol §2 */
+    CODE_WRONG_SECRET = 4001, /* protocol §2 */
+    CODE_TIMEOUT = 4002,
     CODE_GOING_AWAY = 1001
 };
 
@@ -36,15 +42,18 @@ struct listener {
     const listener_events *events;
     void *owner;
     peer_host host;
-    peer_list waiting, lingering, rest;
+    peer_list waiting, judged, lingering, rest;
+    uv_tcp_t spare;
     uint16_t port;
     size_t failed_handles; /* still to close after a failed listener_new */
     size_t servers_closed;
     bool closing, timer_closing;
+    bool spare_busy; /* being closed */
+    bool unaccepted; /* others may wait for the spare handle */
 };
 
 size_t listener_connections(const listener *l) {
-    return l->waiting.count + l->lingering.count + l->rest.count;
+    return l->waiting.count + l->judged.count + l->lingering.count + l->rest.count;
 }
 
 uint16_t listener_port(const listener *l) {
@@ -62,7 +71,8 @@ static void on_timer_closed(uv_handle_t *handle) {
 
 /* The timer is the last handle: it goes when the port is closed and every connection gone. */
 static void check_finished(listener *l) {
-    if (!l->closing || l->servers_closed < l->server_count || listener_connections(l) > 0 || l->timer_closing)
+    if (!l->closing || l->servers_closed < l->server_count || l->spare_busy || listener_connections(l) > 0 ||
+        l->timer_closing)
         return;
     l->timer_closing = true;
     uv_close((uv_handle_t *)&l->timer, on_timer_closed);
@@ -111,7 +121,10 @@ static void put_out(listener *l, peer *p, const char *reason) {
     if (!finished && l->events->on_refused)
         l->events->on_refused(l->owner, p->address, reason);
     if (p->ws) {
-        websocket_close(p->ws, CODE_TIMEOUT, reason);
+        if (p->list == &l->judged)
+            websocket_close(p->ws, CODE_WRONG_SECRET, "Invalid pairing secret");
+        else
+            websocket_close(p->ws, CODE_TIMEOUT, reason);
         move_to_lingering(l, p);
     } else {
         end_now(l, p);
@@ -129,21 +142,32 @@ static void on_timer(uv_timer_t *timer) {
     schedule(l);
 }
 
+/* Counts those of a source (NULL: all) in a list, and finds who came first, which is who is to leave first. */
+static unsigned count_places(const peer_list *list, const char *source, peer **oldest) {
+    unsigned count = 0;
+
+    for (peer *p = list->first; p; p = p->next)
+        if (!source || strcmp(p->source, source) == 0) {
+            count++;
+            if (!*oldest || p->deadline < (*oldest)->deadline)
+                *oldest = p;
+        }
+    return count;
+}
+
+static void bound_places(listener *l, const char *source, unsigned most, const char *reason) {
+    peer *oldest = NULL;
+    unsigned taken = count_places(&l->waiting, source, &oldest) + count_places(&l->judged, source, &oldest);
+
+    if (taken > most)
+        put_out(l, oldest, reason);
+}
+
 /* Protocol §2: so many places for an address, so many in all; the oldest makes room. */
 static void make_room(listener *l, const peer *newest) {
-    peer *oldest = NULL;
-    unsigned same = 0;
-
-    for (peer *p = l->waiting.first; p; p = p->next)
-        if (strcmp(p->address, newest->address) == 0) {
-            same++;
-            if (!oldest)
-                oldest = p;
-        }
-    if (same > l->options.unauthenticated_per_address)
-        put_out(l, oldest, "too many from this address");
-    if (l->waiting.count > l->options.unauthenticated_max)
-        put_out(l, l->waiting.first, "too many connections");
+    bound_places(l, newest->source, l->options.unauthenticated_per_address, "too many from this address");
+    if (l->waiting.count + l->judged.count > l->options.unauthenticated_max)
+        bound_places(l, NULL, l->options.unauthenticated_max, "too many connections");
 }
 
 void listener_authenticated(listener *l, websocket *ws) {
@@ -152,6 +176,15 @@ void listener_authenticated(listener *l, websocket *ws) {
     if (p->list != &l->waiting)
         return;
     move(p, &l->rest);
+    schedule(l);
+}
+
+void listener_judged(listener *l, websocket *ws) {
+    peer *p = websocket_hook_context(ws);
+
+    if (p->list != &l->waiting)
+        return;
+    move(p, &l->judged);
     schedule(l);
 }
 
@@ -170,11 +203,39 @@ static void on_peer_gone(peer *p) {
     check_finished(l);
 }
 
+static void accept_with_spare(listener *l);
+
+static void on_spare_closed(uv_handle_t *handle) {
+    listener *l = handle->data;
+    bool again = l->unaccepted && !l->closing;
+
+    l->spare_busy = l->unaccepted = false;
+    if (again)
+        accept_with_spare(l);
+    check_finished(l);
+}
+
+/* Takes over a connection that could not be, and ends it; then looks for another, until none waits. */
+static void accept_with_spare(listener *l) {
+    if (l->spare_busy) {
+        l->unaccepted = true;
+        return;
+    }
+    uv_tcp_init(l->loop, &l->spare);
+    l->spare.data = l;
+    l->spare_busy = true;
+    for (size_t i = 0; i < l->server_count && !l->unaccepted; i++)
+        l->unaccepted = uv_accept((uv_stream_t *)&l->servers[i], (uv_stream_t *)&l->spare) == 0;
+    uv_close((uv_handle_t *)&l->spare, on_spare_closed);
+}
+
 static void on_connection(uv_stream_t *server, int status) {
     listener *l = server->data;
     peer *p = status == 0 ? peer_accept(server, &l->host) : NULL;
 
     if (!p) {
+        if (status == 0)
+            accept_with_spare(l);
         if (l->events->on_refused)
             l->events->on_refused(l->owner, "", status < 0 ? uv_strerror(status) : "not accepted");
         return;
@@ -392,6 +453,8 @@ static void end_all(listener *l) {
         peer_end(p);
     for (peer *p = l->waiting.first; p; p = p->next)
         peer_end(p);
+    for (peer *p = l->judged.first; p; p = p->next)
+        peer_end(p);
     for (peer *p = l->lingering.first; p; p = p->next)
         peer_end(p);
 }
@@ -410,6 +473,10 @@ void listener_close(listener *l) {
         next = p->next;
         if (p->ws)
             websocket_close(p->ws, CODE_GOING_AWAY, "server stopping");
+    }
+    for (peer *p = l->judged.first; p; p = next) {
+        next = p->next;
+        websocket_close(p->ws, CODE_GOING_AWAY, "server stopping");
     }
     for (peer *p = l->waiting.first; p; p = next) {
         next = p->next;

@@ -75,6 +75,13 @@ size_t listener_bound(const listener *l, const struct sockaddr_storage **out);
 /* The peer has shown its secret: it leaves the unauthenticated places and their time-out. */
 void listener_authenticated(listener *l, websocket *ws);
 
+/*
+ * The peer has shown a wrong secret, and its owner will say so and close, after a delay (protocol §2). The time-out,
+ * which is for the handshake, does not come in between; the place stays taken, and who is put out of it hears
+ * 4001.
+ */
+void listener_judged(listener *l, websocket *ws);
+
 size_t listener_connections(const listener *l); /* open ones, plain HTTP included */
 
 /*

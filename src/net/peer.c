@@ -318,24 +318,26 @@ static void on_unused_closed(uv_handle_t *handle) {
 
 peer *peer_accept(uv_stream_t *server, const peer_host *host) {
     uv_tcp_t *tcp = malloc(sizeof *tcp);
-    char address[ADDRESS_SIZE];
+    char address[ADDRESS_SIZE], source[ADDRESS_SIZE];
     peer *p;
 
     if (!tcp || uv_tcp_init(server->loop, tcp) != 0) {
         free(tcp);
-        return NULL;
+        return NULL; /* the listener has not been relieved of it */
     }
     if (uv_accept(server, (uv_stream_t *)tcp) != 0) {
         uv_close((uv_handle_t *)tcp, on_unused_closed);
         return NULL;
     }
     address_of_peer(tcp, address);
-    p = calloc(1, sizeof *p + strlen(address) + 1);
+    address_source(address, source);
+    p = calloc(1, sizeof *p + strlen(address) + 1 + strlen(source) + 1);
     if (!p) {
         uv_close((uv_handle_t *)tcp, on_unused_closed);
         return NULL;
     }
     strcpy(p->address, address);
+    p->source = strcpy(p->address + strlen(address) + 1, source);
     p->loopback = address_is_loopback(address);
     p->host = host;
     p->tcp = tcp;

@@ -44,9 +44,10 @@ struct peer {
     uint64_t deadline; /* ms, the loop's clock: the end of its time in `list` */
     size_t queued;     /* bytes of answers that wait to be sent */
     bool lingering, closing, loopback;
-    bool served; /* at least one request was answered */
-    bool ended;  /* the peer has sent its last byte */
-    char address[];
+    bool served;        /* at least one request was answered */
+    bool ended;         /* the peer has sent its last byte */
+    const char *source; /* what of its address counts for places (address_source) */
+    char address[];     /* and behind it `source` */
 };
 
 /* Accepts a connection from `server`; NULL where that failed. Nothing is read yet. */

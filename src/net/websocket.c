@@ -21,8 +21,10 @@
 #include "websocket_stream.h"
 
 #include <assert.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "frames.h"
 
@@ -31,7 +33,8 @@ enum {
     GATHER_SIZE = 65536,
     GATHER_MAX = 16384,                /* larger frames go out by themselves */
     DEFAULT_MESSAGE_LIMIT = 50u << 20, /* protocol §1 */
-    MAX_REASON = FRAMES_MAX_CONTROL - 2
+    MAX_REASON = FRAMES_MAX_CONTROL - 2,
+    ALIVE_BYTES = 4096 /* read between two looks */
 };
 
 enum state { OPEN, CLOSING, DRAINING, GONE };
@@ -47,9 +50,10 @@ struct websocket {
     char *address;
     uint8_t *pong; /* payload of a pong that waits for earlier output; only the latest is kept */
     websocket_options options;
-    uint64_t last_received, next_ping; /* ms, the loop's clock */
-    size_t pending;                    /* writes in libuv's queue */
-    int code;                          /* what on_closed will say; 0: not known yet */
+    uint64_t last_received, next_ping; /* ms, the loop's clock; the first: of any sign of life */
+    uint64_t given, taken; /* bytes given to the stream, and of these what the peer had at the last look */
+    size_t pending;        /* writes in libuv's queue */
+    int code;              /* what on_closed will say; 0: not known yet */
     enum state state;
     uint8_t pong_len;
     uint8_t open_handles;
@@ -187,6 +191,7 @@ static void write_rest(websocket *ws, const uint8_t *header, size_t header_len, 
         end(ws);
         return;
     }
+    ws->given += bufs[0].len + bufs[1].len;
     ws->pending++;
 }
 
@@ -200,6 +205,7 @@ static size_t write_now(websocket *ws, uv_buf_t *bufs, unsigned count) {
         end(ws);
         return SIZE_MAX;
     }
+    ws->given += n > 0 ? (uint64_t)n : 0;
     return n > 0 ? (size_t)n : 0;
 }
 
@@ -322,6 +328,23 @@ static void start_timer(websocket *ws, uint64_t delay) {
     uv_timer_start(&ws->timer, on_timer, delay, 0);
 }
 
+/*
+ * A phone that reads one huge message over a slow network sends nothing, pongs included, until it has all of it; but
+ * it acknowledges what it reads. Less than ALIVE_BYTES at a time proves nothing: pings are acknowledged by the
+ * system of a peer whose program hangs.
+ */
+static void look_for_progress(websocket *ws) {
+    int unread = 0, fd = -1;
+
+    if (uv_fileno((const uv_handle_t *)ws->tcp, &fd) != 0 || ioctl(fd, SIOCOUTQ, &unread) != 0)
+        unread = 0;
+    uint64_t waits = uv_stream_get_write_queue_size(stream_of(ws)) + (uint64_t)unread;
+    uint64_t taken = ws->given > waits ? ws->given - waits : 0;
+    if (taken >= ws->taken + ALIVE_BYTES)
+        ws->last_received = uv_now(ws->timer.loop);
+    ws->taken = taken;
+}
+
 /* Arms the timer for the next ping or for the moment at which the peer has been silent for too long. */
 static void schedule(websocket *ws) {
     uint64_t now = uv_now(ws->timer.loop), next = UINT64_MAX;
@@ -342,6 +365,7 @@ static void on_timer(uv_timer_t *timer) {
         end(ws);
         return;
     }
+    look_for_progress(ws);
     if (ws->options.idle_timeout > 0 && now - ws->last_received >= ws->options.idle_timeout) {
         end(ws);
         return;

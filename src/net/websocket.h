@@ -29,7 +29,8 @@ typedef struct {
 typedef struct {
     size_t max_queued;      /* bytes that may wait to be sent; 64 MiB */
     uint64_t ping_interval; /* ms; 20000; 0: never */
-    uint64_t idle_timeout;  /* ms without a byte from the peer; 60000; 0: none */
+    uint64_t idle_timeout;  /* ms without a byte from the peer, nor its reading on in what it is sent; 60000;
+                               0: none */
     uint64_t close_timeout; /* ms to wait for the peer's close frame; 2000 */
 } websocket_options;
 

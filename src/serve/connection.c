@@ -186,6 +186,8 @@ static void turn_away(connection *c, const struct check *k) {
     if (row == THROTTLE_MANY)
         tell(c, &(server_event){.kind = EVENT_WRONG_SECRETS, .count = row});
     c->refuse_at = now + delay;
+    if (c->ws)
+        listener_judged(c->host->listener, c->ws);
 }
 
 static void done_check(worker_job *job) {

@@ -1,5 +1,7 @@
 #include "serve/peer_log.h"
 
+#include "net/address.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -8,7 +10,9 @@ void peer_log_fields(host *h, enum log_level level, const char *event, const cha
     if (!log_is_wanted(level))
         return; /* counts for nothing */
 
-    chatter_note note = chatter_take(&h->chatter, device ? device : label,
+    char source[ADDRESS_SIZE];
+    address_source(label, source);
+    chatter_note note = chatter_take(&h->chatter, device ? device : source,
                                      device ? CHATTER_DEVICE : CHATTER_STRANGER, uv_now(h->loop));
     const char *about = note.all ? "strangers" : label;
     char name[256];

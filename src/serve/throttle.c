@@ -1,15 +1,19 @@
 /* A small table; when it is full, the address that has been quiet for longest makes room. */
 #include "serve/throttle.h"
 
+#include "net/address.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { FIRST_DELAY_MS = 1000, MOST_DOUBLINGS = 3 };
 
-uint64_t throttle_failed(throttle *t, const char *address, uint64_t now, unsigned *failures) {
+uint64_t throttle_failed(throttle *t, const char *peer, uint64_t now, unsigned *failures) {
+    char address[ADDRESS_SIZE];
     unsigned slot = 0;
 
+    address_source(peer, address);
     for (unsigned i = 0; i < THROTTLE_ADDRESSES; i++) {
         if (strcmp(t->entries[i].address, address) == 0) {
             slot = i;
@@ -31,7 +35,10 @@ uint64_t throttle_failed(throttle *t, const char *address, uint64_t now, unsigne
     return (uint64_t)FIRST_DELAY_MS << doublings;
 }
 
-void throttle_succeeded(throttle *t, const char *address) {
+void throttle_succeeded(throttle *t, const char *peer) {
+    char address[ADDRESS_SIZE];
+
+    address_source(peer, address);
     for (unsigned i = 0; i < THROTTLE_ADDRESSES; i++)
         if (strcmp(t->entries[i].address, address) == 0)
             memset(&t->entries[i], 0, sizeof t->entries[i]);

@@ -2,7 +2,8 @@
  * throttle.h - how long an address that shows wrong secrets waits for its answer: 1 s, doubling to 8 s
  * (protocol §2).
  *
- * Nothing else waits for it, and nobody is locked out. A bounded number of addresses is remembered.
+ * Nothing else waits for it, and nobody is locked out. A bounded number of addresses is remembered; all of an IPv6
+ * /64 are one (address_source).
  */
 #ifndef TRIVET_SERVE_THROTTLE_H
 #define TRIVET_SERVE_THROTTLE_H

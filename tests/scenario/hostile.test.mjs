@@ -9,6 +9,21 @@ import { closesWith, stage } from './stage.mjs';
 
 /* ---- the handshake ---- */
 
+scenario('a wrong secret hears 4001 though its delay outlasts the time for a handshake', async (s) => {
+    await s.serve({ env: { TRIVET_HANDSHAKE_TIMEOUT: '300ms', TRIVET_PEERS_PER_ADDRESS: '1' } });
+    const { pairing } = await s.phone();
+    const ends = [];
+    for (let i = 1; i <= 2; i++) {
+        const stranger = await s.phone({ pairing: { ...pairing, secret: '11111111-2222-4333-8444-555555555555' } });
+        ends.push(stranger.sync().then(({ code }) => ({ code, at: performance.now() })));
+        await s.eventually('it is judged', () => s.server.stderr.match(/wrong pairing secret/g)?.length === i);
+    }
+    // Its place was still taken: the second had the first put out, which hears the truth as well.
+    const [first, second] = await Promise.all(ends);
+    assert.deepEqual([first.code, second.code], [4001, 4001]);
+    assert.ok(second.at - first.at > 1000, 'the delay of the second');
+});
+
 scenario('a wrong secret: 4001 after a second, then after two; others go on meanwhile', async (s) => {
     const { phone, bystander, unharmed } = await stage(s);
     const right = phone.secret;
