@@ -3,6 +3,8 @@
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 DESTDIR ?=
 BUILD   ?= build
@@ -21,7 +23,7 @@ SOVERSION := 0
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodium-dev libjansson-dev \
                   libsqlite3-dev libqrencode-dev node-llhttp nettle-dev libinih-dev libavahi-client-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
-                  sqlite3 strace iproute2 dbus-daemon avahi-daemon avahi-utils
+                  sqlite3 strace systemd iproute2 dbus-daemon avahi-daemon avahi-utils
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper dpkg-dev lintian
 CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) $(DEB_PACKAGES) clang libclang-rt-dev lld valgrind xfsprogs e2fsprogs debootstrap piuparts
 BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
@@ -335,6 +337,10 @@ install: all install-merge
 	install -m 644 src/cli/completion.bash $(DESTDIR)$(COMPLETIONS)/trivet
 	install -m 755 $(BUILD)/trivet-mdns $(DESTDIR)$(PREFIX)/libexec/trivet/
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/trivet/
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
+	sed 's|@PREFIX@|$(PREFIX)|' src/service/trivet.service.in > $(DESTDIR)$(UNITDIR)/trivet.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/trivet.service
+	install -m 644 src/service/trivet.sysusers $(DESTDIR)$(SYSUSERSDIR)/trivet.conf
 	$(call install_pages,$(wildcard man/*.[1-8]))
 
 # The library alone needs nothing but a C compiler.

@@ -90,6 +90,25 @@ static int run_here(const call *c, store *s, reply *out) {
     return out->response ? 0 : print_failure(EX_OSERR, "out of memory");
 }
 
+/* Whether there is a database, or might be one behind what may not be looked at. */
+static bool has_data(const char *folder) {
+    char path[PATH_MAX + 16];
+
+    snprintf(path, sizeof path, "%s/trivet.db", folder);
+    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+/* To look makes nothing. */
+static int refuse_empty(const char *folder) {
+    bool service = geteuid() != 0 && options_service_folder() && strcmp(folder, OPTIONS_SERVICE_FOLDER) != 0;
+
+    return print_failure(EX_NOINPUT, "%s holds no data yet: `trivet serve` and `trivet add` make some%s",
+                         folder,
+                         service ? "; what this computer's service keeps is in " OPTIONS_SERVICE_FOLDER
+                                   ", and `sudo trivet` finds it"
+                                 : "");
+}
+
 /* -1: another process holds the store; *holder is its pid, 0 if unknown. */
 static int ask_store(const call *c, reply *out, long *holder) {
     store_error err = STORE_ERROR_INIT;
@@ -98,6 +117,8 @@ static int ask_store(const call *c, reply *out, long *holder) {
     bool fresh;
     int status;
 
+    if (requests_reads(reply_string(c->request, "do")) && !has_data(c->common->data))
+        return refuse_empty(c->common->data);
     fresh = stat(c->common->data, &st) != 0 && errno == ENOENT;
     if (store_open(c->common->data, STORE_CREATE | STORE_TRY, &s, &err) != 0) {
         *holder = err.holder;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -83,6 +84,14 @@ static const char *non_empty(const char *variable) {
     return value && value[0] ? value : NULL;
 }
 
+/* The one that trivet.service keeps: another user's than root. */
+bool options_service_folder(void) {
+    struct stat st;
+
+    return stat(OPTIONS_SERVICE_FOLDER, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid != 0;
+}
+
+/* An XDG folder that is no absolute path is to be ignored, the specification says. */
 static int data_folder(const char *typed, cli_common *common) {
     const char *base, *rest = "";
     struct passwd *user;
@@ -90,7 +99,9 @@ static int data_folder(const char *typed, cli_common *common) {
     if (typed) {
         base = typed;
     } else if ((base = non_empty("TRIVET_DATA"))) {
-    } else if ((base = non_empty("XDG_DATA_HOME"))) {
+    } else if (geteuid() == 0 && options_service_folder()) {
+        base = OPTIONS_SERVICE_FOLDER;
+    } else if ((base = non_empty("XDG_DATA_HOME")) && base[0] == '/') {
         rest = "/trivet";
     } else {
         rest = "/.local/share/trivet";

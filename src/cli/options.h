@@ -50,10 +50,15 @@ typedef struct {
 typedef struct {
     const char *command;
     bool json;
-    bool data_named;     /* by --data */
-    char data[PATH_MAX]; /* --data, else $TRIVET_DATA, else $XDG_DATA_HOME/trivet, else ~/.local/share/trivet
-                          */
+    bool data_named; /* by --data */
+    char data
+        [PATH_MAX]; /* --data, else $TRIVET_DATA, else for root the service's, else $XDG_DATA_HOME/trivet, else
+                            ~/.local/share/trivet */
 } cli_common;
+
+/* Where trivet.service keeps its data, and whether it does so on this computer. */
+#define OPTIONS_SERVICE_FOLDER "/var/lib/trivet"
+bool options_service_folder(void);
 
 /* -1: go on. Else the exit status: 0 after --help, 64 where the arguments make no sense, which is told. */
 int options_parse(const cli_usage *usage, int *argc, char ***argv, cli_common *common);

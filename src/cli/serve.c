@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "cli/print.h"
 #include "serve/serve.h"
+#include "store/folder.h"
 
 #include <string.h>
 #include <sysexits.h>
@@ -105,6 +106,9 @@ int cli_serve(int argc, char **argv) {
         return EX_USAGE;
     if (t.check || t.print)
         return check(&t, &settings);
+    store_error err = STORE_ERROR_INIT;
+    if (folder_stay_owner(common.data, &err) != 0)
+        return print_failure(err.status, "%s", err.message);
     const reload_source source = {load, &t};
     return serve_run(common.data, &settings, &source);
 }

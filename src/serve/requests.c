@@ -16,13 +16,14 @@
 static const struct {
     const char *name;
     int (*handle)(request *r);
+    bool reads; /* changes nothing */
 } REQUESTS[] = {
-    {"state", handle_state},     {"add", handle_add},         {"edit", handle_edit},
-    {"done", handle_done},       {"rm", handle_rm},           {"mv", handle_mv},
-    {"pad", handle_pad},         {"import", handle_import},   {"pair", handle_pair},
-    {"devices", handle_devices}, {"revoke", handle_revoke},   {"status", handle_status},
-    {"pending", handle_pending}, {"history", handle_history}, {"diff", handle_diff},
-    {"restore", handle_restore}, {"lost", handle_lost},
+    {"state", handle_state, true},      {"add", handle_add, false},        {"edit", handle_edit, false},
+    {"done", handle_done, false},       {"rm", handle_rm, false},          {"mv", handle_mv, false},
+    {"pad", handle_pad, false},         {"import", handle_import, false},  {"pair", handle_pair, false},
+    {"devices", handle_devices, true},  {"revoke", handle_revoke, false},  {"status", handle_status, true},
+    {"pending", handle_pending, true},  {"history", handle_history, true}, {"diff", handle_diff, true},
+    {"restore", handle_restore, false}, {"lost", handle_lost, true},
 };
 
 enum { REQUEST_COUNT = sizeof REQUESTS / sizeof REQUESTS[0] };
@@ -152,6 +153,13 @@ static size_t find(const char *name) {
     while (i < REQUEST_COUNT && strcmp(REQUESTS[i].name, name) != 0)
         i++;
     return i;
+}
+
+bool requests_reads(const char *name) {
+    for (size_t i = 0; i < REQUEST_COUNT; i++)
+        if (strcmp(REQUESTS[i].name, name) == 0)
+            return REQUESTS[i].reads;
+    return false;
 }
 
 bool requests_known(const char *name) {

@@ -62,6 +62,9 @@ typedef struct {
 /* Whether `name` is a request that runs on a store alone. */
 bool requests_known(const char *name);
 
+/* Whether it changes nothing: then no store is made for it. */
+bool requests_reads(const char *name);
+
 /*
  * Runs one. *response is a new reference, never NULL but out of memory; *raw_out (from malloc) NULL or the
  * bytes that go with it. `raw` is borrowed. All or nothing: a failed request has changed nothing.

@@ -10,6 +10,7 @@
 #include "sql.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,44 @@ char *folder_path(const char *folder, const char *name) {
         snprintf(path, size, "%s/%s", folder, name);
     return path;
 }
+
+/* ---- whose it is ---- */
+
+/* Whether root is to work there as somebody else. */
+static bool is_anothers(const char *folder, struct stat *st) {
+    return geteuid() == 0 && stat(folder, st) == 0 && S_ISDIR(st->st_mode) && st->st_uid != 0;
+}
+
+void folder_become_owner(const char *folder, folder_user *user) {
+    struct stat st;
+
+    *user = (folder_user){.gid = getegid()};
+    if (!is_anothers(folder, &st))
+        return;
+    if (setegid(st.st_gid) != 0)
+        return; /* a root that may not: what follows is refused where it matters */
+    if (seteuid(st.st_uid) == 0)
+        user->changed = true;
+    else
+        (void)!setegid((gid_t)user->gid);
+}
+
+void folder_become_self(const folder_user *user) {
+    if (user->changed && (seteuid(0) != 0 || setegid((gid_t)user->gid) != 0))
+        abort(); /* the kernel keeps root as the saved user: this cannot be */
+}
+
+int folder_stay_owner(const char *folder, store_error *err) {
+    struct stat st;
+
+    if (!is_anothers(folder, &st))
+        return 0;
+    if (setgroups(0, NULL) != 0 || setgid(st.st_gid) != 0 || setuid(st.st_uid) != 0)
+        return store_fail_errno(err, errno, "become the owner of", folder);
+    return 0;
+}
+
+/* ---- making and locking it ---- */
 
 /* Makes the entry of a new folder durable. A parent that may not be read cannot be synced, and need not be to be used. */
 static void sync_parent(const char *path) {

@@ -6,6 +6,27 @@
 
 #include "store.h"
 
+/*
+ * Root works in another user's folder as that user (a service's, say): what is made there is then theirs, and a link that
+ * they have laid leads root nowhere that they may not go themselves. Nothing changes for others, or where the folder is root's
+ * or is not there yet. Only for a program of one thread.
+ *
+ *     folder_user user;
+ *     folder_become_owner(folder, &user);
+ *     ... open, make, rename ...
+ *     folder_become_self(&user);
+ */
+typedef struct {
+    bool changed;
+    unsigned gid; /* of before */
+} folder_user;
+
+void folder_become_owner(const char *folder, folder_user *user);
+void folder_become_self(const folder_user *user);
+
+/* The same until the process ends, with all that the user is; for a server. 0, or STORE_DENIED. */
+int folder_stay_owner(const char *folder, store_error *err);
+
 /* Makes the folder where it is missing (mode 0700, parents included), if `create`; else STORE_DENIED. */
 int folder_make(const char *folder, bool create, store_error *err);
 

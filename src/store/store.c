@@ -229,7 +229,7 @@ static int open_to_read(store *s, store_error *err) {
     return rc == 0 ? schema_version(s, &version, err) : rc;
 }
 
-int store_open(const char *folder, unsigned flags, store **out, store_error *err) {
+static int open_store(const char *folder, unsigned flags, store **out, store_error *err) {
     bool create = (flags & STORE_CREATE) != 0;
     *out = NULL;
     if (sodium_init() < 0)
@@ -261,6 +261,15 @@ int store_open(const char *folder, unsigned flags, store **out, store_error *err
     }
     *out = s;
     return 0;
+}
+
+int store_open(const char *folder, unsigned flags, store **out, store_error *err) {
+    folder_user user;
+
+    folder_become_owner(folder, &user); /* the write-ahead log and its index are made here, too */
+    int rc = open_store(folder, flags, out, err);
+    folder_become_self(&user);
+    return rc;
 }
 
 void store_close(store *s) {

@@ -21,6 +21,7 @@ in_place() {
     local missing=0
     for file in bin/trivet include/trivet_merge.h lib64/libtrivet-merge.a lib64/libtrivet-merge.so lib64/libtrivet-merge.so.0 \
         lib64/pkgconfig/trivet-merge.pc share/man/man1/trivet.1 share/man/man8/trivet-serve.8 share/man/man5/trivet.conf.5 share/man/man3/trivet_merge.3 \
+        lib/systemd/system/trivet.service lib/sysusers.d/trivet.conf \
         share/bash-completion/completions/trivet share/doc/trivet/LICENSE share/doc/trivet-merge/README.md; do
         [ -r "$root/opt/trivet/$file" ] || { echo "missing: $file"; missing=1; }
     done
