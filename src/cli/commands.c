@@ -36,6 +36,7 @@ static const struct command {
     {"export", cli_export, "print the whole state", "Move data, and merge files"},
     {"import", cli_import, "merge a state into the computer's", NULL},
     {"backup", cli_backup, "write everything into one file, or restore it", NULL},
+    {"fsck", cli_fsck, "say whether all of it is sound, or repair it", NULL},
     {"merge", cli_merge, "merge three files, without a server", NULL},
     {"phone", cli_phone, "be a phone, in a folder", NULL},
 };

@@ -176,6 +176,38 @@ static int append_group(store *s, const buffer *list, size_t *at, buffer *out, s
     return rc;
 }
 
+bool snapshot_is_list(const uint8_t *data, size_t len) {
+    return len >= MAGIC_LEN && memcmp(data, magic, MAGIC_LEN - 1) == 0;
+}
+
+int snapshot_parts(const uint8_t *data, size_t len, snapshot_part_fn *fn, void *ctx) {
+    size_t at = MAGIC_LEN;
+    if (len < MAGIC_LEN || memcmp(data, magic, MAGIC_LEN) != 0)
+        return STORE_DAMAGED;
+    while (at < len) {
+        if (len - at < 9)
+            return STORE_DAMAGED;
+        bool array = data[at] == 's';
+        size_t key_len = get_u32(data + at + 1);
+        if ((!array && data[at] != 'v') || key_len > len - at - 9)
+            return STORE_DAMAGED;
+        const char *key = (const char *)data + at + 5;
+        size_t count = get_u32(data + at + 5 + key_len);
+        at += 9 + key_len;
+        if (count > (len - at) / NAME_LEN || (!array && count != 1))
+            return STORE_DAMAGED;
+        int rc = count == 0 ? fn(ctx, key, key_len, array, 0, NULL) : 0;
+        for (size_t i = 0; rc == 0 && i < count; i++, at += NAME_LEN) {
+            store_name name;
+            memcpy(name.bytes, data + at, NAME_LEN);
+            rc = fn(ctx, key, key_len, array, i, &name);
+        }
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
 int snapshot_get(store *s, const store_name *name, char **out, size_t *len, store_error *err) {
     buffer list = {0}, document = {0};
     *out = NULL;

@@ -23,6 +23,16 @@ int snapshot_get(store *s, const store_name *name, char **out, size_t *len, stor
 /* The same, read: the state owns its bytes. */
 int snapshot_read(store *s, const store_name *name, trivet_merge_state **out, store_error *err);
 
+/*
+ * The parts of a list, as blob_get gives it: called for each in order; `array` says that it is element `index` of an array,
+ * else it is the whole value. An empty array gives one call with name NULL. Non-zero from `fn` ends it and is returned;
+ * STORE_DAMAGED: it is no list of parts, which may show after some of them were given. (Nothing is filled into an error.)
+ */
+typedef int snapshot_part_fn(void *ctx, const char *key, size_t key_len, bool array, size_t index,
+                             const store_name *name);
+bool snapshot_is_list(const uint8_t *data, size_t len);
+int snapshot_parts(const uint8_t *data, size_t len, snapshot_part_fn *fn, void *ctx);
+
 /* The computer's present state. A new store's head is the empty state: all six sections, no slots. */
 int head_get(store *s, store_name *out, store_error *err);
 int head_set(store *s, const store_name *name, store_error *err);

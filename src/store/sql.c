@@ -357,12 +357,17 @@ int store_fail_errno(store_error *err, int number, const char *doing, const char
 }
 
 int store_fail_damaged(store *s, store_error *err, const char *what) {
+    char line[160];
+    snprintf(line, sizeof line, "%s", what);
+    line[strcspn(line, "\n")] = '\0'; /* SQLite's findings come with a heading */
+    if (strncmp(line, "***", 3) == 0 && strlen(what) > strlen(line))
+        snprintf(line, sizeof line, "%s", what + strlen(line) + 1);
     sql_keep_log(s, true);
-    return store_fail(
-        err, STORE_DAMAGED,
-        "%s is damaged: %s. Nothing was deleted: keep the folder as it is and restore a backup into "
-        "another one",
-        s->path, what);
+    return store_fail(err, STORE_DAMAGED,
+                      "%s is damaged: %s. Nothing was changed. `trivet fsck` says what can be repaired; "
+                      "`trivet backup --restore --force "
+                      "FILE` brings a backup back and keeps this file",
+                      s->path, line);
 }
 
 int store_out_of_memory(store_error *err) {
