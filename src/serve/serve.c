@@ -18,6 +18,7 @@
 #include "serve/reachable.h"
 #include "serve/requests.h"
 #include "serve/watchdog.h"
+#include "store/access.h"
 #include "store/device.h"
 #include "store/question.h"
 
@@ -325,10 +326,21 @@ static int read_id(struct server *s, store_error *err) {
     return store_meta_set(s->host.store, "server.id", s->id, err);
 }
 
+static void on_access(void *ctx, bool tightened, const char *what) {
+    (void)ctx;
+    (void)tightened;
+    log_warning("%s", what);
+}
+
+/* The folder holds everything in the clear: nobody else may look into it. One that is not there yet is made so. */
+static int check_access(const char *folder, store_error *err) {
+    return access(folder, F_OK) == 0 ? access_check(folder, true, on_access, NULL, err) : 0;
+}
+
 static int open_store(struct server *s, const char *folder) {
     store_error err = STORE_ERROR_INIT;
 
-    if (store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 && read_id(s, &err) == 0 &&
+    if (check_access(folder, &err) == 0 && store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 && read_id(s, &err) == 0 &&
         question_drop_all(s->host.store, &err) == 0 &&
         device_drop_lapsed(s->host.store, wall_clock(), &err) == 0) {
         s->devices = count_devices(s->host.store);

@@ -66,7 +66,7 @@ for (const kind of ['first page', 'inner page of a table', 'leaf of a table', 'i
         const phones = [one, two].map((phone) => phone.backup());
         const all = pages[kind] ?? [];
         if (all.length === 0) return t.skip('there is no such page');
-        const chosen = all.length <= 6 ? all : all.filter((_, i) => i % Math.ceil(all.length / 6) === 0);
+        const chosen = all.filter((_, i) => i % Math.ceil(all.length / (process.env.TRIVET_THOROUGH ? 100 : 3)) === 0);
         let found = 0, repaired = 0;
         for (const page of chosen)
             for (const [how, from, length] of [['start', 0, 40], ['middle', size >> 1, 64], ['end', size - 64, 64]]) {
@@ -106,3 +106,155 @@ for (const kind of ['first page', 'inner page of a table', 'leaf of a table', 'i
         assert.ok(found > 0 || kind === 'other page', 'nothing was found at all');
         if (kind !== 'first page' && kind !== 'other page') assert.ok(repaired > 0, 'nothing was repaired');
     });
+
+scenario('a damaged list of the present state: the newest whole one, and the phones bring the rest', async (s) => {
+    const { one, two } = await used(s);
+    // What only the computer knows, in a list that stays whole, and in the one that is damaged.
+    await s.add(s.text('whole, computer only'), ['--slot', '2']);
+    await s.add(s.text('damaged, computer only'), ['--slot', '3']);
+    // An edit stores the list that it changed, and then the state that names it.
+    sql(database(s), 'UPDATE blob SET data = substr(data, 1, length(data) - 1) WHERE num = (SELECT max(num) - 1 FROM blob);');
+    assert.match((await s.cli(['list', '--slot', '3'], { expect: null })).stderr, /damaged.*trivet fsck/s);
+    const found = await s.json(['fsck'], { expect: 1 });
+    assert.deepEqual([...new Set(found.findings.filter((each) => each.fault).map((each) => each.kind))].sort(), ['head', 'history', 'part']);
+    const said = await s.cli(['fsck', '--repair'], { expect: 1 });
+    assert.match(said.stdout, /repaired: \d+ faults; .* is sound now\nthe damaged database is kept as .*trivet\.db\.damaged-/);
+    assert.ok(live(await s.export()).includes(s.text('whole, computer only')));
+    one.add('lists', 2, s.text('added since'));
+    await s.serve();
+    for (const phone of [one, two, one]) await s.confirmed(phone);
+    assert.deepEqual(await s.pending(), []);
+    const state = live(await s.expectSame(one));
+    for (const text of [...live(two.state()), s.text('whole, computer only'), s.text('added since')]) assert.ok(state.includes(text), text);
+});
+
+/* [what, how to do it, what every command says, what fsck says, whether restoring a backup then works] */
+const CASES = [
+    ['an empty file', (file) => fs.writeFileSync(file, ''), /trivet\.db is damaged: it is empty/],
+    ['the database is gone, its log is not', (file) => fs.renameSync(file, `${file}.elsewhere`), /it is missing, though its log/],
+    ['another program wrote it', (file) => (fs.rmSync(file), sql(file, 'CREATE TABLE a (b); INSERT INTO a VALUES (1);')), /not this program's/],
+    ['no database at all', (file) => fs.writeFileSync(file, 'milk\n'.repeat(1000)), /not a database/],
+    ['cut to a third', (file) => fs.truncateSync(file, Math.floor(fs.statSync(file).size / 3)), /damaged/],
+    ['cut in the header', (file) => fs.truncateSync(file, 50), /not a database|damaged/],
+    ['a folder in its place', (file) => (fs.rmSync(file), fs.mkdirSync(file)), /it is no file/],
+    ['a newer version wrote it', (file) => sql(file, 'PRAGMA user_version = 999;'), /newer version/],
+];
+for (const [what, harm, pattern] of CASES)
+    scenario(`a database that is not one: ${what}`, async (s) => {
+        await s.add(s.text('milk'));
+        await s.cli(['backup', s.file('b')]);
+        await s.add(s.text('bread'));
+        const whole = await s.export();
+        if (what.includes('log')) {
+            await s.serve();
+            await s.add(s.text('in the log'));
+            await s.kill9();
+        }
+        harm(database(s));
+        const seen = () => Object.fromEntries(fs.readdirSync(s.data).filter((name) => /^trivet\.db(-wal)?$/.test(name) && fs.statSync(path.join(s.data, name)).size > 0).map((name) => [name, fs.statSync(path.join(s.data, name)).isFile() ? fs.readFileSync(path.join(s.data, name), 'base64') : 'folder']));
+        const before = seen();
+        for (const args of [['list'], ['add', 'x'], ['backup', s.file('b2')], ['fsck']]) {
+            const said = await s.cli(args, { expect: null });
+            assert.ok(said.status >= 65 || (args[0] === 'fsck' && said.status === 1), `${args}: ${said.status}`);
+            assert.match(said.stderr + said.stdout, args[0] === 'fsck' ? /./ : pattern, args.join(' '));
+            assert.deepEqual(seen(), before, `${args} changed something`);
+        }
+        assert.ok(!fs.existsSync(s.file('b2')));
+        const server = await s.serve({ ready: false });
+        server.expected = null;
+        const end = await server.done;
+        assert.ok(end.status >= 65, `${end.status}`);
+        assert.match(server.stderr, pattern);
+        if (!what.includes('newer') && !what.includes('folder')) assert.match(server.stderr, /trivet backup --restore --force/);
+        assert.deepEqual(seen(), before);
+        if (what.includes('folder')) return;
+        const restored = await s.json(['backup', '--restore', '--force', s.file('b')]);
+        assert.equal(restored.old_unreadable, !what.includes('cut to a third') || restored.old_unreadable);
+        assert.deepEqual(live(await s.export()), [s.text('milk')]);
+        assert.ok(!restored.kept || fs.existsSync(path.join(s.data, restored.kept)) || fs.existsSync(path.join(s.data, `${restored.kept}-wal`)));
+        assert.ok(whole);
+        await s.serve();
+    });
+
+scenario('a log that is gone: the state up to it stands, and fsck is content', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    phone.add('lists', 0, s.text('milk'));
+    await s.confirmed(phone);
+    await s.restart();
+    phone.add('lists', 0, s.text('bread'));
+    await s.add(s.text('by the computer, in the log only'));
+    await s.confirmed(phone);
+    await s.kill9();
+    for (const tail of ['-wal', '-shm']) fs.rmSync(`${database(s)}${tail}`, { force: true });
+    assert.match((await s.cli(['fsck'])).stdout, /is sound/);
+    assert.deepEqual(live(await s.export()), [s.text('milk')]);
+    await s.serve();
+    await s.confirmed(phone);
+    assert.deepEqual(live(await s.expectSame(phone)), [s.text('bread'), s.text('by the computer, in the log only'), s.text('milk')], 'the phone held all of it');
+    assert.deepEqual(await s.pending(), []);
+});
+
+scenario('fsck beside a running server, and a repair that wants it stopped', async (s) => {
+    await s.serve();
+    await s.add(s.text('milk'));
+    assert.match((await s.cli(['fsck'])).stdout, /is sound/);
+    assert.match((await s.cli(['fsck', '--repair'], { expect: 75 })).stderr, /in use by process \d+.*stopped/);
+    await s.cli(['fsck'], { data: s.file('nowhere'), expect: 74 });
+    assert.ok(!fs.existsSync(s.file('nowhere')));
+});
+
+/* ---- who may look ---- */
+
+const ROOT_USER = process.getuid() === 0;
+
+scenario('a folder that is too open is made narrow when the server starts', async (s) => {
+    await s.add(s.text('milk'));
+    fs.chmodSync(s.data, 0o755);
+    fs.chmodSync(database(s), 0o644);
+    fs.writeFileSync(path.join(s.data, 'server.key'), 'k', { mode: 0o640 });
+    const found = await s.json(['fsck'], { expect: 1 });
+    assert.equal(found.findings.filter((each) => each.kind === 'folder' && each.fault).length, 3);
+    await s.serve();
+    assert.match(s.server.stderr, /can be looked into by other users \(mode 0755\); now they may not/);
+    const mode = (file) => fs.statSync(file).mode & 0o777;
+    assert.deepEqual([mode(s.data), mode(database(s)), mode(path.join(s.data, 'server.key')), mode(path.join(s.data, 'control.sock'))], [0o700, 0o600, 0o600, 0o600]);
+    for (const name of fs.readdirSync(s.data)) assert.equal(mode(path.join(s.data, name)) & 0o077, 0, name);
+    await s.cli(['fsck']);
+});
+
+const as = (uid) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+
+scenario("another user's folder, or file, is refused", async (s) => {
+    fs.chmodSync(s.folder, 0o755);
+    fs.mkdirSync(s.data, { mode: 0o777 });
+    fs.chmodSync(s.data, 0o777);
+    const refused = async (options, pattern) => {
+        const server = await s.serve({ ready: false, ...options });
+        server.expected = null;
+        assert.equal((await server.done).status, 77, server.stderr);
+        assert.match(server.stderr, pattern);
+    };
+    await refused({ wrap: as(65534), env: { HOME: '/tmp' } }, /belongs to user 0, not to user 65534.*chown/);
+    // Somebody else put a file there while they could.
+    fs.chownSync(s.data, 1234, 1234);
+    fs.writeFileSync(database(s), 'x');
+    fs.chownSync(database(s), 65534, 65534);
+    await refused({ wrap: as(1234) }, /trivet\.db belongs to user 65534/);
+    await refused({}, /trivet\.db belongs to user 65534, not to user 1234/);
+    fs.rmSync(database(s));
+    // A link that another made.
+    fs.symlinkSync(s.data, s.file('link'));
+    fs.lchownSync(s.file('link'), 65534, 65534);
+    await refused({ wrap: as(1234), data: s.file('link') }, /is a link that user 65534 made/);
+    // Its own link is its own affair.
+    fs.lchownSync(s.file('link'), 1234, 1234);
+    const server = await s.serve({ wrap: as(1234), data: s.file('link') });
+    await server.stop();
+    // What root does there stays usable for the owner.
+    await s.add(s.text('by root'));
+    for (const name of fs.readdirSync(s.data)) assert.equal(fs.statSync(path.join(s.data, name)).uid, 1234, name);
+    await s.cli(['backup', s.file('b')]);
+    await s.cli(['backup', '--restore', '--force', s.file('b')]);
+    for (const name of fs.readdirSync(s.data)) assert.equal(fs.statSync(path.join(s.data, name)).uid, 1234, name);
+}, { skip: ROOT_USER ? '' : 'needs root' });

@@ -44,6 +44,7 @@ const alike = (text) =>
         .replace(/(with|at) [0-9a-zA-Z.:[\]-]+:\d+/g, '$1 HOST')
         .replace(/\b[0-9a-f]{4}\b(?=  )/g, 'ID')
         .replace(/\[::\]:\d+/g, 'LISTENING')
+        .replace(/\d+ parts in \d+ states/, 'PARTS')
         .replace(/\d+ kB/g, 'SIZE') // grows with the tables
         .split('\n')
         .sort() // two items that were added at once at one place stand in the order of their ids
