@@ -340,8 +340,8 @@ static int check_access(const char *folder, store_error *err) {
 static int open_store(struct server *s, const char *folder) {
     store_error err = STORE_ERROR_INIT;
 
-    if (check_access(folder, &err) == 0 && store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 && read_id(s, &err) == 0 &&
-        question_drop_all(s->host.store, &err) == 0 &&
+    if (check_access(folder, &err) == 0 && store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 &&
+        read_id(s, &err) == 0 && question_drop_all(s->host.store, &err) == 0 &&
         device_drop_lapsed(s->host.store, wall_clock(), &err) == 0) {
         s->devices = count_devices(s->host.store);
         return 0;
