@@ -44,6 +44,7 @@ struct store_call {
     char *raw, *raw_out;
     size_t raw_len, raw_out_len;
     bool changed; /* the store */
+    store_error failure;
 };
 
 static void run_request(worker_job *job) {
@@ -52,7 +53,12 @@ static void run_request(worker_job *job) {
     reachable_address best;
 
     reachable_best(&best);
-    requests_context context = {o->host->store, r->server_name, best.text, o->port, wall_clock(), false};
+    requests_context context = {.store = o->host->store,
+                                .server_name = r->server_name,
+                                .ip = best.text,
+                                .port = o->port,
+                                .now = wall_clock(),
+                                .failure = &r->failure};
     int64_t changes = store_changes(o->host->store);
     requests_run(&context, r->request, r->raw, r->raw_len, &r->response, &r->raw_out, &r->raw_out_len);
     r->changed = store_changes(o->host->store) != changes;
@@ -147,6 +153,8 @@ static void done_request(worker_job *job) {
             o->host->on_devices_changed)
             o->host->on_devices_changed(o->host->owner);
     }
+    if (r->failure.code)
+        event_store_error(o->host, &r->failure);
     control_answer(r->call, r->response, r->raw_out, r->raw_out_len);
     json_decref(r->request);
     free(r->raw);

@@ -70,7 +70,7 @@ static const struct {
     [QUESTIONS] = {"trivet_questions_total", "kind", "Questions that were asked.", {"tie", "large_change"}},
     [ANSWERS] = {"trivet_questions_answered_total",
                  "how",
-                 "Questions that are not open any more, by how that came.",
+                 "Questions that are settled, by how; those by policy were never open.",
                  {"person", "policy", "phone", "cancelled", "timeout", "gone"}},
     [COMMITS] = {"trivet_commits_total",
                  "cause",

@@ -43,6 +43,8 @@ int request_refuse(request *r, int status, const char *format, ...) {
 }
 
 int request_refuse_store(request *r, const store_error *err) {
+    if (r->ctx->failure && err->code != STORE_NONE && err->code != STORE_GONE)
+        *r->ctx->failure = *err;
     return request_refuse(r, err->status ? err->status : EX_SOFTWARE, "%s",
                           err->message[0] ? err->message : "the store refused");
 }

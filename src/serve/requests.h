@@ -57,6 +57,7 @@ typedef struct {
     uint16_t port;
     int64_t now; /* ms since 1970 */
     bool alone;  /* no server runs on the store */
+    store_error *failure; /* NULL, or where to put the store's own error, if it has one */
 } requests_context;
 
 /* Whether `name` is a request that runs on a store alone. */

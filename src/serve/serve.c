@@ -433,8 +433,11 @@ static void show_first_code(struct server *s) {
     trivet_proto_error err;
 
     reachable_best(&best);
-    requests_context context = {s->host.store, s->name, best.text, listener_port(s->host.listener),
-                                wall_clock(),  false};
+    requests_context context = {.store = s->host.store,
+                                .server_name = s->name,
+                                .ip = best.text,
+                                .port = listener_port(s->host.listener),
+                                .now = wall_clock()};
     if (request)
         requests_run(&context, request, NULL, 0, &response, &raw, &raw_len);
     s->host.code_made = true;

@@ -126,6 +126,20 @@ scenario('questions, and messages that are refused or ignored, are counted', asy
         assert.equal(samples.get(name), value, name);
 });
 
+scenario('a full disk is counted, for an edit as for a sync', async (s) => {
+    const { port } = await s.serve({ wrap: ['bash', '-c', 'ulimit -f 400; exec "$0" "$@"'] });
+    const phone = await s.phone();
+    await s.confirmed(phone);
+    await s.cli(['pad', '1', '--set', '-'], { input: s.text('long').repeat(30000), expect: 74 });
+    const before = (await read(port)).samples;
+    assert.equal(before.get('trivet_store_errors_total{kind="full"}'), 1);
+    phone.setPad(2, s.text('longer').repeat(30000));
+    assert.equal((await phone.sync()).kind, 'cancelled');
+    const { samples } = await read(port);
+    assert.equal(samples.get('trivet_store_errors_total{kind="full"}'), 2);
+    assert.equal(samples.get('trivet_syncs_total{outcome="failed"}'), 1);
+});
+
 scenario('who may read it', async (s) => {
     const lan = Object.values(os.networkInterfaces()).flat().find((a) => a.family === 'IPv4' && !a.internal)?.address;
     for (const [setting, here, elsewhere] of [['off', 404, 404], ['local', 200, 403], ['on', 200, 200]]) {
