@@ -1,6 +1,8 @@
 /* A connection of its own that only reads: in WAL mode it neither waits for the server nor holds it up. */
 #include "look.h"
 
+#include "folder.h"
+
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,7 @@ look_result look_database(const char *folder, unsigned ms, char *what, size_t si
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
     char *path = NULL;
+    folder_user user;
     look_result result = LOOK_FAILED;
     int rc;
 
@@ -45,6 +48,7 @@ look_result look_database(const char *folder, unsigned ms, char *what, size_t si
         snprintf(what, size, "out of memory");
         return LOOK_FAILED;
     }
+    folder_become_owner(folder, &user); /* what SQLite makes there is the owner's */
     rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK) {
         sqlite3_busy_timeout(db, (int)ms);
@@ -56,6 +60,7 @@ look_result look_database(const char *folder, unsigned ms, char *what, size_t si
     result = judge(db, q, rc, what, size);
     sqlite3_finalize(q);
     sqlite3_close(db);
+    folder_become_self(&user);
     free(path);
     return result;
 }

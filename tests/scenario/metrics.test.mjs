@@ -140,6 +140,26 @@ scenario('a full disk is counted, for an edit as for a sync', async (s) => {
     assert.equal(samples.get('trivet_syncs_total{outcome="failed"}'), 1);
 });
 
+scenario('secret after secret from one address is counted once as a row', async (s) => {
+    const { port } = await s.serve();
+    const { pairing } = await s.phone();
+    const wrong = async (n) => {
+        for (let i = 0; i < n; i++) {
+            const stranger = await s.phone({ pairing: { ...pairing, secret: '11111111-2222-4333-8444-555555555555' } });
+            await stranger.connect();
+        }
+    };
+    const counted = async () => {
+        const { samples } = await read(port);
+        return [samples.get('trivet_wrong_secrets_total'), samples.get('trivet_wrong_secret_rows_total')].join();
+    };
+    await wrong(4);
+    await s.eventually('four', async () => (await counted()) === '4,0');
+    await wrong(2);
+    await s.eventually('two more', async () => (await counted()) === '6,1');
+    for (const phone of s.phones) phone.cut();
+});
+
 scenario('who may read it', async (s) => {
     const lan = Object.values(os.networkInterfaces()).flat().find((a) => a.family === 'IPv4' && !a.internal)?.address;
     for (const [setting, here, elsewhere] of [['off', 404, 404], ['local', 200, 403], ['on', 200, 200]]) {
