@@ -101,7 +101,7 @@ static void gather_here(doctor *d) {
     if (store_open(d->folder, STORE_TRY, &s, &err) != 0) {
         doctor_find(d, DOCTOR_PROBLEM, "store",
                     err.code == STORE_LOCKED ? "Wait for that process, or end it; then look again."
-                                             : "Restore a backup, or see what the message says.",
+                                             : "`trivet fsck` says what is damaged and what can be saved.",
                     "%s", err.message);
         look(d);
         return;

@@ -108,8 +108,8 @@ void doctor_database(doctor *d) {
         break;
     case LOOK_DAMAGED:
         doctor_find(d, DOCTOR_PROBLEM, "database",
-                    "Stop the server, keep a copy of the folder, and restore a backup.", "damaged: %s",
-                    d->look_text);
+                    "Stop the server, and ask `trivet fsck` what is damaged and what can be saved.",
+                    "damaged: %s", d->look_text);
         break;
     case LOOK_FAILED:
         doctor_find(d, DOCTOR_NOTE, "database", "Run this as the user whom the folder belongs to.",

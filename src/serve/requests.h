@@ -55,8 +55,8 @@ typedef struct {
     const char *server_name;
     const char *ip; /* where a phone reaches this computer, for pairing codes */
     uint16_t port;
-    int64_t now; /* ms since 1970 */
-    bool alone;  /* no server runs on the store */
+    int64_t now;          /* ms since 1970 */
+    bool alone;           /* no server runs on the store */
     store_error *failure; /* NULL, or where to put the store's own error, if it has one */
 } requests_context;
 

@@ -91,7 +91,7 @@ scenario('a damaged database, beside the running server and without it', async (
     damaged.fill(0x5a, 4096 * 3, 4096 * 4);
     fs.writeFileSync(file, damaged);
     const found = await doctor(s, { expect: 1 });
-    assert.match(found('database').advice, /backup/);
+    assert.match(found('database').advice, /trivet fsck/);
     fs.writeFileSync(file, whole);
     (await doctor(s, { expect: 1 }))('database', 'ok');
     await s.serve();
