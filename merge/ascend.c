@@ -21,18 +21,19 @@ int tm_place_compare(const tm_node *a, const tm_node *b) {
 }
 
 static int compare_pointers(const void *left, const void *right) {
-    return tm_place_compare(*(const tm_node *const *)left, *(const tm_node *const *)right);
+    return tm_slice_compare((*(const tm_node *const *)left)->item.id,
+                            (*(const tm_node *const *)right)->item.id);
 }
 
 int tm_place_order(const tm_node *const *nodes, size_t count, uint32_t *order) {
-    const void **sorted = malloc((2 * count + 1) * sizeof *sorted);
+    tm_keyed *sorted = malloc((2 * count + 1) * sizeof *sorted);
     if (!sorted)
         return TRIVET_MERGE_ENOMEM;
     for (size_t i = 0; i < count; i++)
-        sorted[i] = &nodes[i];
-    tm_sort((void **)sorted, count, compare_pointers, (void **)sorted + count);
+        sorted[i] = (tm_keyed){tm_key_of_double(nodes[i]->item.position), &nodes[i]};
+    tm_sort_keyed(sorted, count, compare_pointers, sorted + count);
     for (size_t i = 0; i < count; i++)
-        order[i] = (uint32_t)((const tm_node *const *)sorted[i] - nodes);
+        order[i] = (uint32_t)((const tm_node *const *)sorted[i].item - nodes);
     free(sorted);
     return 0;
 }

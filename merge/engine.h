@@ -16,6 +16,7 @@
 #ifndef TM_ENGINE_H
 #define TM_ENGINE_H
 
+#include "sort.h"
 #include "state.h"
 
 /* The forms of one item; NULL where a side does not hold it. A side without a view holds what it agrees with.
@@ -28,13 +29,15 @@ typedef struct {
 enum {
     TM_CHANGED = 1, /* live in one slot with A's form, at another position */
     TM_CROSSED = 4, /* stands for another item's having moved */
-    TM_MOVED = 16   /* live in one slot with A's form, and moved there (merge §5) */
+    TM_MOVED = 16,  /* live in one slot with A's form, and moved there (merge §5) */
+    TM_SAME = 64,   /* equals A's form, slot and all */
+    TM_TEXT = 256   /* has A's text */
 };
 
 /* The rows of what A holds come first, slot by slot as it holds them. */
 typedef struct {
-    tm_row *rows;   /* malloc'd, the marks with them */
-    uint8_t *marks; /* of each row: TM_CHANGED by the join, the others by moves.c */
+    tm_row *rows;    /* malloc'd, the marks with them */
+    uint16_t *marks; /* of each row: TM_CHANGED, TM_SAME and TM_TEXT by the join, the others by moves.c */
     size_t count;
     size_t first[TRIVET_MERGE_MAX_SLOTS]; /* row of A's slot */
     bool changed[TRIVET_MERGE_MAX_SLOTS]; /* whether a row of it is marked */
@@ -47,7 +50,7 @@ typedef struct {
     tm_node *node;      /* M's */
     bool own;           /* no other state's */
     int owner;          /* order.c's */
-    bool tied, recent;
+    bool tied, recent, same_text;
     int64_t p_time, c_time;
 } tm_placed;
 
@@ -59,10 +62,11 @@ typedef struct {
 struct trivet_merge_result {
     trivet_merge_status status;
     trivet_merge_state snapshot; /* its arena holds all that the result made */
-    trivet_merge_tie *ties;
+    trivet_merge_tie *ties;      /* malloc'd, like the other three; as they were found */
     size_t tie_count, tie_room;
     trivet_merge_change *changes;
     size_t change_count, change_room;
+    tm_keyed *sorted_ties, *sorted_changes; /* pointers to those, in the report's order */
     trivet_merge_counts counts;
     trivet_merge_large_change large;
 };
@@ -106,9 +110,11 @@ typedef struct {
     size_t slot; /* M's, provisional */
     tm_slice id; /* data NULL: an entry */
     bool has_a;
+    unsigned marks;         /* an item's row's */
     int64_t p_time, c_time; /* updatedAt, the phone's clock put right */
     bool silent;            /* ties take P's value and are not reported */
     bool tied, recent;      /* out: a field tied; one went by most-recent-wins */
+    bool same_text;         /* out: an item has P's text and C's */
 } tm_subject;
 
 typedef enum {
@@ -175,7 +181,8 @@ int tm_merge_lines(tm_merge *m, const tm_subject *s, tm_slice a, tm_slice p, tm_
 /* What an item counts as on each side: with the answer `both` what only one lacks is unchanged there (merge §8). */
 tm_row tm_row_counts(const tm_merge *m, const tm_row *row);
 
-int tm_merge_item(tm_merge *m, trivet_merge_section section, const tm_row *row);
+/* `marks` are the row's. */
+int tm_merge_item(tm_merge *m, trivet_merge_section section, const tm_row *row, unsigned marks);
 int tm_merge_entries(tm_merge *m, trivet_merge_section section);
 /* Unknown top-level keys. */
 int tm_merge_unknown(tm_merge *m);

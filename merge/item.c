@@ -104,9 +104,10 @@ static void merge_position(const tm_subject *s, const tm_row *row, tm_node *out)
 
 static int merge_text(tm_merge *m, tm_subject *s, const tm_row *row, tm_node *out) {
     tm_slice p = row->p->item.text, c = row->c->item.text;
-    bool p_is_a = row->a && tm_slice_equal(p, row->a->item.text);
-    bool c_is_a = row->a && tm_slice_equal(c, row->a->item.text);
-    tm_take take = tm_decide(s, p_is_a, c_is_a, tm_slice_equal(p, c), &s->recent);
+    bool p_is_a = row->p == row->a || (s->marks & TM_TEXT) != 0;
+    bool c_is_a = row->c == row->a || (s->marks & TM_TEXT << 1) != 0;
+    s->same_text = p_is_a || c_is_a ? p_is_a && c_is_a : tm_slice_equal(p, c);
+    tm_take take = tm_decide(s, p_is_a, c_is_a, s->same_text, &s->recent);
     if (take == TM_TAKE_TIE) {
         tm_slice p_value = tm_quoted(m, p), c_value = tm_quoted(m, c);
         if (!p_value.data || !c_value.data)
@@ -193,15 +194,6 @@ static int merge_all_fields(tm_merge *m, tm_subject *s, const tm_row *row, tm_no
 
 /* ---- one item ------------------------------------------------------------------------------------------ */
 
-static bool same_form(const tm_node *a, const tm_node *b) {
-    return a == b || (a->slot == b->slot && trivet_merge_item_equal(&a->item, &b->item));
-}
-
-/* The same item where both sides and the ancestor agree: by far the most. */
-static bool all_agree(const tm_row *row) {
-    return row->a && row->p && row->c && same_form(row->a, row->p) && same_form(row->a, row->c);
-}
-
 static tm_node *copy_node(tm_merge *m, const tm_node *from) {
     tm_node *node = tm_alloc(m->arena, sizeof *node);
     if (node)
@@ -239,11 +231,12 @@ static int take_one(tm_merge *m, trivet_merge_section section, const tm_row *row
 }
 
 static int merge_both(tm_merge *m, trivet_merge_section section, const tm_row *row, const tm_row *held,
-                      bool dead) {
+                      unsigned marks) {
     tm_subject s = {.section = section,
                     .id = row->p->item.id,
                     .has_a = row->a != NULL,
-                    .silent = dead}; /* no one is asked about a deleted item */
+                    .marks = marks,
+                    .silent = presence_of_both(row) == DEAD}; /* no one is asked about a deleted item */
     s.p_time = trivet_merge_state_has(m->p, section)
                    ? tm_phone_time(m, row->p->item.updated_at, row->a ? &row->a->item.updated_at : NULL)
                    : row->p->item.updated_at;
@@ -266,6 +259,7 @@ static int merge_both(tm_merge *m, trivet_merge_section section, const tm_row *r
                         .own = true,
                         .tied = s.tied,
                         .recent = s.recent,
+                        .same_text = s.same_text,
                         .p_time = s.p_time,
                         .c_time = s.c_time};
     return finish(m, section, &placed, &s);
@@ -280,19 +274,21 @@ tm_row tm_row_counts(const tm_merge *m, const tm_row *held) {
     return row;
 }
 
+/* Both sides and the ancestor agree, as they do about by far the most. */
 static int take_agreed(tm_merge *m, trivet_merge_section section, const tm_row *row) {
     if (!tm_awaits_place(m, row->a))
         return tm_add_item(m, section, row->a);
-    tm_placed placed = {.held = row, .row = *row, .node = (tm_node *)row->a};
+    tm_placed placed = {.held = row, .row = *row, .node = (tm_node *)row->a, .same_text = true};
     return tm_place_later(m, &placed);
 }
 
-int tm_merge_item(tm_merge *m, trivet_merge_section section, const tm_row *held) {
-    if (all_agree(held))
+int tm_merge_item(tm_merge *m, trivet_merge_section section, const tm_row *held, unsigned marks) {
+    const unsigned same = TM_SAME | TM_SAME << 1;
+    if ((marks & same) == same)
         return take_agreed(m, section, held);
     tm_row row = tm_row_counts(m, held);
     if (row.p && row.c)
-        return merge_both(m, section, &row, held, presence_of_both(&row) == DEAD);
+        return merge_both(m, section, &row, held, marks);
     if ((row.p || row.c) && presence_of_one(&row) != GONE)
         return take_one(m, section, &row, held);
     return tm_report_item(m, section, held, NULL, NULL);

@@ -56,7 +56,7 @@ static const tm_node *find(partners *in, const tm_node *like) {
 
 static void add_row(joiner *j, const tm_node *a, const tm_node *p, const tm_node *c, unsigned marks) {
     j->out->rows[j->out->count] = (tm_row){a, p, c};
-    j->out->marks[j->out->count++] = (uint8_t)marks;
+    j->out->marks[j->out->count++] = (uint16_t)marks;
 }
 
 static bool is_changed(const tm_node *a, const tm_node *side) {
@@ -64,12 +64,19 @@ static bool is_changed(const tm_node *a, const tm_node *side) {
            !a->item.deleted;
 }
 
-/* The row of what A holds. Its position is looked at here, where all three forms are at hand. */
+static unsigned marks_of(const tm_node *a, const tm_node *side) {
+    unsigned marks = is_changed(a, side) ? TM_CHANGED : 0u;
+    if (side && tm_slice_equal(a->item.text, side->item.text))
+        marks |= TM_TEXT | (side->slot == a->slot && tm_fields_equal(&a->item, &side->item) ? TM_SAME : 0u);
+    return marks;
+}
+
+/* The row of what A holds. The forms are compared here, where their strings are at hand. */
 static void add_known(joiner *j, const tm_node *a) {
     const tm_node *p = find(&j->p, a), *c = find(&j->c, a);
-    unsigned marks = (is_changed(a, p) ? TM_CHANGED : 0u) | (is_changed(a, c) ? TM_CHANGED << 1 : 0u);
+    unsigned marks = marks_of(a, p) | marks_of(a, c) << 1;
     add_row(j, a, p, c, marks);
-    if (marks != 0)
+    if ((marks & (TM_CHANGED | TM_CHANGED << 1)) != 0)
         j->out->changed[a->slot] = true;
 }
 
@@ -115,7 +122,7 @@ int tm_join(const trivet_merge_state *a, const trivet_merge_state *p, const triv
     size_t most = total(j.a.items) + total(j.p.items) + total(j.c.items);
     *out = (tm_rows){.rows = rc == 0 ? malloc((most + 1) * (sizeof *out->rows + sizeof *out->marks)) : NULL};
     if (out->rows) {
-        out->marks = (uint8_t *)(out->rows + most + 1);
+        out->marks = (uint16_t *)(out->rows + most + 1);
         memcpy(out->first, j.a.first, sizeof out->first);
         join_side(&j, &j.a, TRIVET_MERGE_ANCESTOR);
         join_side(&j, &j.p, TRIVET_MERGE_PHONE);

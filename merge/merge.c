@@ -49,6 +49,11 @@ static int choose_item(tm_merge *m, trivet_merge_section section, const tm_row *
     return rc != 0 ? rc : tm_report_item(m, section, row, node, NULL); /* not covered: one side has room */
 }
 
+static void release_rows(tm_merge *m, trivet_merge_section section) {
+    free(m->rows[section].rows);
+    m->rows[section] = (tm_rows){.rows = NULL};
+}
+
 static int merge_items(tm_merge *m, trivet_merge_section section) {
     bool chosen = m->large == TRIVET_MERGE_LARGE_PHONE || m->large == TRIVET_MERGE_LARGE_COMPUTER;
     const tm_rows *rows = &m->rows[section];
@@ -56,9 +61,11 @@ static int merge_items(tm_merge *m, trivet_merge_section section) {
     if (rc == 0 && !chosen)
         rc = tm_find_moves(m, section);
     for (size_t i = 0; rc == 0 && i < rows->count; i++)
-        rc = chosen ? choose_item(m, section, &rows->rows[i]) : tm_merge_item(m, section, &rows->rows[i]);
+        rc = chosen ? choose_item(m, section, &rows->rows[i])
+                    : tm_merge_item(m, section, &rows->rows[i], rows->marks[i]);
     if (rc == 0 && !chosen)
         rc = tm_build_orders(m, section);
+    release_rows(m, section); /* what comes next can use their memory */
     tm_items_sort(tm_items_of(&m->result->snapshot, section));
     return rc;
 }
@@ -100,7 +107,7 @@ static int run(tm_merge *m) {
 
 static void release(tm_merge *m) {
     for (unsigned s = 0; s < TM_ITEM_SECTIONS; s++)
-        free(m->rows[s].rows);
+        release_rows(m, (trivet_merge_section)s);
     for (size_t s = 0; s < TRIVET_MERGE_MAX_SLOTS; s++)
         free(m->placing[s].items);
     free(m->picks);

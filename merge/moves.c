@@ -21,7 +21,7 @@ typedef struct {
     tm_merge *m;
     size_t slot;
     const tm_row *rows; /* of what A holds there */
-    uint8_t *marks;
+    uint16_t *marks;
     size_t count;
 } known_slot;
 
@@ -44,7 +44,7 @@ static bool has_crossed(const known_slot *k, size_t at, int side) {
         size_t other = down ? at + i : at - i;
         if ((k->marks[other] & (TM_CHANGED | TM_CROSSED) << side) == 0 &&
             crosses(k, row, &k->rows[other], side)) {
-            k->marks[other] |= (uint8_t)(TM_CROSSED << side);
+            k->marks[other] |= (uint16_t)(TM_CROSSED << side);
             return true;
         }
     }
@@ -134,7 +134,7 @@ static int look_closely(const known_slot *k, int side) {
         rc = compare_orders(k, side, &c);
     for (size_t i = 0; rc == 0 && i < c.count; i++) {
         if (!c.unmoved[i])
-            k->marks[c.rows[i] - k->rows] |= (uint8_t)(TM_MOVED << side);
+            k->marks[c.rows[i] - k->rows] |= (uint16_t)(TM_MOVED << side);
         else if (!c.same[i])
             k->m->renumbered[side] |= UINT64_C(1) << k->slot;
     }

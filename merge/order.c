@@ -196,7 +196,7 @@ static void set_values(builder *b) {
 /* ---- into M -------------------------------------------------------------------------------------------- */
 
 static int put(builder *b, trivet_merge_section section, tm_placed *placed, double value) {
-    tm_subject s = {.tied = placed->tied, .recent = placed->recent};
+    tm_subject s = {.tied = placed->tied, .recent = placed->recent, .same_text = placed->same_text};
     if (placed->node->item.position != value) {
         if (!placed->own) {
             tm_node *copy = tm_alloc(b->m->arena, sizeof *copy);
@@ -261,7 +261,8 @@ static int build_order(tm_merge *m, trivet_merge_section section, size_t slot) {
         rc = tm_out_of_memory(m);
     for (size_t i = 0; rc == 0 && i < b.from->count; i++)
         rc = put(&b, section, b.order[i], b.values[i]);
-    m->placing[slot].count = 0;
+    free(m->placing[slot].items);
+    m->placing[slot] = (tm_placing){.items = NULL};
     release(&b);
     return rc;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "engine.h"
-#include "sort.h"
 #include "value.h"
 
 /* What happens to one item or entry, over both sides. */
@@ -97,14 +96,15 @@ static int diff_rest(tm_merge *m, const trivet_merge_change *of, const tm_rest *
     return 0;
 }
 
-/* Both are live. */
+/* Both are live. M's text is that of A, P or C, as it stands there; where it is another's than this side's, it tells to know whether
+ * the two sides have the same. */
 static int diff_fields(tm_merge *m, const trivet_merge_change *of, const tm_node *held, const tm_node *merged,
-                       happened *h) {
+                       const tm_subject *s, happened *h) {
     const trivet_merge_item *a = &held->item, *b = &merged->item;
     int rc = 0;
     if (held->slot != merged->slot || a->position != b->position)
         rc = note_kind(m, of, TRIVET_MERGE_MOVED, &h->moved);
-    if (rc == 0 && !tm_slice_equal(a->text, b->text))
+    if (rc == 0 && a->text.data != b->text.data && !(s ? s->same_text : tm_slice_equal(a->text, b->text)))
         rc = note_field(m, of, TM_SLICE("text"), h);
     if (rc == 0 && !tm_done_equal(a, b))
         rc = note_field(m, of, TM_SLICE("done"), h);
@@ -118,10 +118,10 @@ static int diff_fields(tm_merge *m, const trivet_merge_change *of, const tm_node
 /* ---- items --------------------------------------------------------------------------------------------- */
 
 static int diff_item(tm_merge *m, const trivet_merge_change *of, const tm_row *row, const tm_node *held,
-                     const tm_node *merged, happened *h) {
+                     const tm_node *merged, const tm_subject *s, happened *h) {
     bool was_live = held && !held->item.deleted, is_live = merged && !merged->item.deleted;
     if (was_live && is_live)
-        return held == merged ? 0 : diff_fields(m, of, held, merged, h);
+        return held == merged ? 0 : diff_fields(m, of, held, merged, s, h);
     if (was_live)
         return merged ? note_kind(m, of, TRIVET_MERGE_TOMBSTONED, &h->tombstoned)
                       : note_kind(m, of, TRIVET_MERGE_REMOVED, &h->removed);
@@ -142,7 +142,7 @@ int tm_report_item(tm_merge *m, trivet_merge_section section, const tm_row *row,
         const tm_node *held = i == 0 ? row->p : row->c;
         of.side = i == 0 ? TRIVET_MERGE_PHONE : TRIVET_MERGE_COMPUTER;
         of.slot = node ? node->slot : held ? held->slot : 0;
-        int rc = diff_item(m, &of, row, held, node, &h);
+        int rc = diff_item(m, &of, row, held, node, s, &h);
         if (rc != 0)
             return rc;
     }
@@ -177,27 +177,15 @@ int tm_report_entry(tm_merge *m, const tm_entry *p, const tm_entry *c, const tm_
 
 /* ---- order --------------------------------------------------------------------------------------------- */
 
-/* What mostly decides between two, side by side in memory; the ids themselves lie all over the documents. */
-typedef struct {
-    uint64_t key; /* section, slot, and how the id begins */
-    const void *of;
-} sorted;
-
+/* Section (of 6), slot (of 64), and how the id begins. */
 static uint64_t sort_key(trivet_merge_section section, size_t slot, tm_slice id) {
-    enum { ID_BYTES = 6 };
-    uint64_t key = (uint64_t)section << 8 | slot; /* below 64 */
-    for (size_t i = 0; i < ID_BYTES; i++)
-        key = key << 8 | (i < id.len ? (unsigned char)id.data[i] : 0); /* no id holds a 0 */
-    return key;
+    return (uint64_t)section << 61 | (uint64_t)slot << 55 | tm_key_of_bytes(id.data, id.len) >> 9;
 }
 
 static int compare_changes(const void *left, const void *right) {
-    const sorted *x = left, *y = right;
-    const trivet_merge_change *a = x->of, *b = y->of;
-    int order;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    if ((order = tm_slice_compare(a->id, b->id)) != 0)
+    const trivet_merge_change *a = left, *b = right;
+    int order = tm_slice_compare(a->id, b->id);
+    if (order != 0)
         return order;
     if (a->side != b->side)
         return (int)a->side - (int)b->side;
@@ -207,64 +195,42 @@ static int compare_changes(const void *left, const void *right) {
 }
 
 static int compare_ties(const void *left, const void *right) {
-    const sorted *x = left, *y = right;
-    const trivet_merge_tie *a = x->of, *b = y->of;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
+    const trivet_merge_tie *a = left, *b = right;
     int order = tm_slice_compare(a->item_id, b->item_id);
     return order != 0 ? order : tm_slice_compare(a->field, b->field);
 }
 
-/* Puts an array of structs in the order of `keys`, one for each; `*array` is replaced. */
-static int sort_structs(void **array, size_t count, size_t size, sorted *keys, tm_compare *compare) {
-    void **order = malloc(count * 2 * sizeof *order);
-    char *out = malloc(count * size);
-    if (!order || !out) {
-        free(order);
-        free(out);
-        return -1;
-    }
-    for (size_t i = 0; i < count; i++)
-        order[i] = &keys[i];
-    tm_sort(order, count, compare, order + count);
-    for (size_t i = 0; i < count; i++)
-        memcpy(out + i * size, ((const sorted *)order[i])->of, size);
-    free(order);
-    free(*array);
-    *array = out;
-    return 0;
+/* Room for `count` to be sorted, and as much to spare. */
+static tm_keyed *make_keyed(size_t count) {
+    return malloc((count * 2 + 1) * sizeof(tm_keyed));
 }
 
 static int sort_changes(trivet_merge_result *r) {
-    void *changes = r->changes;
-    sorted *keys = malloc(r->change_count * sizeof *keys);
-    if (!keys)
+    size_t count = r->change_count;
+    r->sorted_changes = make_keyed(count);
+    if (!r->sorted_changes)
         return -1;
-    for (size_t i = 0; i < r->change_count; i++)
-        keys[i] =
-            (sorted){sort_key(r->changes[i].section, r->changes[i].slot, r->changes[i].id), &r->changes[i]};
-    int rc = sort_structs(&changes, r->change_count, sizeof *r->changes, keys, compare_changes);
-    r->changes = changes;
-    free(keys);
-    return rc;
+    for (size_t i = 0; i < count; i++) {
+        const trivet_merge_change *change = &r->changes[i];
+        r->sorted_changes[i] = (tm_keyed){sort_key(change->section, change->slot, change->id), change};
+    }
+    tm_sort_keyed(r->sorted_changes, count, compare_changes, r->sorted_changes + count);
+    return 0;
 }
 
 static int sort_ties(trivet_merge_result *r) {
-    void *ties = r->ties;
-    sorted *keys = malloc(r->tie_count * sizeof *keys);
-    if (!keys)
+    size_t count = r->tie_count;
+    r->sorted_ties = make_keyed(count);
+    if (!r->sorted_ties)
         return -1;
-    for (size_t i = 0; i < r->tie_count; i++)
-        keys[i] = (sorted){sort_key(r->ties[i].section, r->ties[i].slot, r->ties[i].item_id), &r->ties[i]};
-    int rc = sort_structs(&ties, r->tie_count, sizeof *r->ties, keys, compare_ties);
-    r->ties = ties;
-    free(keys);
-    return rc;
+    for (size_t i = 0; i < count; i++) {
+        const trivet_merge_tie *tie = &r->ties[i];
+        r->sorted_ties[i] = (tm_keyed){sort_key(tie->section, tie->slot, tie->item_id), tie};
+    }
+    tm_sort_keyed(r->sorted_ties, count, compare_ties, r->sorted_ties + count);
+    return 0;
 }
 
 int tm_report_finish(tm_merge *m) {
-    trivet_merge_result *r = m->result;
-    if ((r->change_count > 1 && sort_changes(r) != 0) || (r->tie_count > 1 && sort_ties(r) != 0))
-        return tm_out_of_memory(m);
-    return 0;
+    return sort_changes(m->result) == 0 && sort_ties(m->result) == 0 ? 0 : tm_out_of_memory(m);
 }

@@ -10,6 +10,8 @@ void trivet_merge_result_free(trivet_merge_result *result) {
     tm_state_clear(&result->snapshot);
     free(result->ties);
     free(result->changes);
+    free(result->sorted_ties);
+    free(result->sorted_changes);
     free(result);
 }
 
@@ -26,7 +28,7 @@ size_t trivet_merge_result_tie_count(const trivet_merge_result *result) {
 }
 
 void trivet_merge_result_tie(const trivet_merge_result *result, size_t index, trivet_merge_tie *tie) {
-    *tie = result->ties[index];
+    *tie = *(const trivet_merge_tie *)result->sorted_ties[index].item;
 }
 
 void trivet_merge_result_counts(const trivet_merge_result *result, trivet_merge_counts *counts) {
@@ -39,7 +41,7 @@ size_t trivet_merge_result_change_count(const trivet_merge_result *result) {
 
 void trivet_merge_result_change(const trivet_merge_result *result, size_t index,
                                 trivet_merge_change *change) {
-    *change = result->changes[index];
+    *change = *(const trivet_merge_change *)result->sorted_changes[index].item;
 }
 
 void trivet_merge_result_large_change(const trivet_merge_result *result, trivet_merge_large_change *large) {
@@ -143,7 +145,7 @@ int trivet_merge_result_write(const trivet_merge_result *result, char **out, siz
     for (size_t i = 0; i < result->change_count; i++) {
         if (i > 0)
             TM_ADD(&b, ",");
-        write_change(&b, &result->changes[i]);
+        write_change(&b, result->sorted_changes[i].item);
     }
     TM_ADD(&b, "],\"counts\":");
     write_counts(&b, &result->counts);
@@ -151,7 +153,7 @@ int trivet_merge_result_write(const trivet_merge_result *result, char **out, siz
     for (size_t i = 0; i < result->tie_count; i++) {
         if (i > 0)
             TM_ADD(&b, ",");
-        write_tie(&b, &result->ties[i]);
+        write_tie(&b, result->sorted_ties[i].item);
     }
     TM_ADD(&b, "]}");
     return tm_buffer_finish(&b, out, len);

@@ -67,19 +67,20 @@ int tm_node_compare(const void *left, const void *right) {
     return tm_slice_compare(a->id, b->id);
 }
 
-/* Live nodes first, each part in its old order, since that is mostly canonical already. Returns how many
- * live. */
-static size_t live_first(tm_slot *slot, tm_node **spare) {
-    size_t live = 0, dead = 0;
+/* Live nodes in front, by position; the dead behind them, by id. */
+static void sort_keyed(tm_slot *slot, tm_keyed *keyed) {
+    size_t live = 0, dead = slot->count;
     for (size_t i = 0; i < slot->count; i++) {
-        tm_node *node = slot->nodes[i];
-        if (node->item.deleted)
-            spare[dead++] = node;
+        const trivet_merge_item *item = &slot->nodes[i]->item;
+        if (item->deleted)
+            keyed[--dead] = (tm_keyed){tm_key_of_bytes(item->id.data, item->id.len), slot->nodes[i]};
         else
-            slot->nodes[live++] = node;
+            keyed[live++] = (tm_keyed){tm_key_of_double(item->position), slot->nodes[i]};
     }
-    memcpy(slot->nodes + live, spare, dead * sizeof *spare);
-    return live;
+    tm_sort_keyed(keyed, live, tm_node_compare, keyed + slot->count);
+    tm_sort_keyed(keyed + live, slot->count - live, tm_node_compare, keyed + slot->count);
+    for (size_t i = 0; i < slot->count; i++)
+        slot->nodes[i] = (tm_node *)keyed[i].item;
 }
 
 void tm_slot_sort(tm_slot *slot) {
@@ -91,16 +92,12 @@ void tm_slot_sort(tm_slot *slot) {
         i++;
     if (i >= slot->count)
         return;
-    void **nodes = (void **)slot->nodes;
-    tm_node **spare = malloc(slot->count * sizeof *spare);
-    if (!spare) {
-        tm_sort(nodes, slot->count, tm_node_compare, NULL);
-        return;
-    }
-    size_t live = live_first(slot, spare);
-    tm_sort(nodes, live, tm_node_compare, (void **)spare);
-    tm_sort(nodes + live, slot->count - live, tm_node_compare, (void **)spare);
-    free(spare);
+    tm_keyed *keyed = malloc(slot->count * 2 * sizeof *keyed);
+    if (keyed)
+        sort_keyed(slot, keyed);
+    else
+        tm_sort((void **)slot->nodes, slot->count, tm_node_compare, NULL);
+    free(keyed);
 }
 
 void tm_items_sort(tm_items *items) {
@@ -246,11 +243,14 @@ bool tm_done_equal(const trivet_merge_item *a, const trivet_merge_item *b) {
     return ((a->has ^ b->has) & TRIVET_MERGE_HAS_DONE) == 0 && a->done == b->done;
 }
 
-bool trivet_merge_item_equal(const trivet_merge_item *a, const trivet_merge_item *b) {
+bool tm_fields_equal(const trivet_merge_item *a, const trivet_merge_item *b) {
     return a->updated_at == b->updated_at && a->position == b->position && a->deleted == b->deleted &&
            a->deleted_at == b->deleted_at && a->created_at == b->created_at && tm_done_equal(a, b) &&
-           tm_slice_equal(a->id, b->id) && tm_slice_equal(a->text, b->text) &&
            tm_rest_equal(a->rest, b->rest);
+}
+
+bool trivet_merge_item_equal(const trivet_merge_item *a, const trivet_merge_item *b) {
+    return tm_fields_equal(a, b) && tm_slice_equal(a->id, b->id) && tm_slice_equal(a->text, b->text);
 }
 
 bool trivet_merge_entry_equal(const trivet_merge_entry *a, const trivet_merge_entry *b) {

@@ -113,6 +113,8 @@ void tm_items_extend(tm_items *items, size_t slot_count);
 /* By value: numbers as doubles, unknown fields deeply (merge §1), absent times as 0. */
 bool tm_rest_equal(const tm_rest *a, const tm_rest *b);
 bool tm_done_equal(const trivet_merge_item *a, const trivet_merge_item *b);
+/* All but the strings, the id and the text. */
+bool tm_fields_equal(const trivet_merge_item *a, const trivet_merge_item *b);
 
 /* The fields of a reader's stack since `base` as a rest in its arena; NULL for none. */
 int tm_rest_take(tm_reader *r, size_t base, const tm_rest **out);
