@@ -285,7 +285,10 @@ static size_t changes_of(const trivet_merge_result *r, trivet_merge_side side, t
     return count;
 }
 
-/* Whether a side gave an item that it left in the slot another position: then the order of it may be built. */
+/*
+ * Whether a side gave an item that it left in the slot another position: then the order of it may be built. For such slots
+ * test_merge_properties.c finds out who renumbered what, and holds L4 and L6 to positions, too.
+ */
 static bool repositioned(const test_case *t, int section, int slot) {
     const model *const sides[] = {&t->pm, &t->cm};
     for (int i = 0; i < 2 * IDS; i++) {

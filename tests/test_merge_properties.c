@@ -291,10 +291,15 @@ static bool is_tied(const history *h, const slot_view *v) {
     return false;
 }
 
+/* In such a slot, and in one that both renumbered, which starts from C's values, positions need not be the same. */
+static bool has_free_values(const history *h, const slot_view *v) {
+    return is_tied(h, v) || (v->p.renumbered && v->c.renumbered);
+}
+
 /* Swapped, M has the same in the slot: but for what was tied, and for the values where both renumbered it. */
 static bool same_slot(const history *h, const slot_view *v, const trivet_merge_state *swapped) {
     const trivet_merge_state *m = trivet_merge_result_snapshot(h->r);
-    bool tied = is_tied(h, v), free_values = tied || (v->p.renumbered && v->c.renumbered);
+    bool tied = is_tied(h, v), free_values = has_free_values(h, v);
     trivet_merge_item x, y;
     size_t slot;
     if (trivet_merge_item_count(m, TRIVET_MERGE_LISTS, (size_t)v->slot) !=
@@ -323,9 +328,37 @@ static bool mirrored(const trivet_merge_result *r, const trivet_merge_result *sw
            x.scratchpad_line_merged == y.scratchpad_line_merged;
 }
 
+/* Where no slot's values are free, the same positions and slots are seen to change, each by the other side. */
+static bool moves_mirrored(const trivet_merge_result *r, const trivet_merge_result *swapped) {
+    size_t count = trivet_merge_result_change_count(r), found = 0;
+    trivet_merge_counts x, y;
+    trivet_merge_result_counts(r, &x);
+    trivet_merge_result_counts(swapped, &y);
+    if (x.moved != y.moved || trivet_merge_result_change_count(swapped) != count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        trivet_merge_change mine, other;
+        trivet_merge_result_change(r, i, &mine);
+        for (size_t j = 0; j < count; j++) {
+            trivet_merge_result_change(swapped, j, &other);
+            found +=
+                mine.side != other.side && mine.kind == other.kind && mine.section == other.section &&
+                mine.slot == other.slot && mine.id.len == other.id.len && mine.field.len == other.field.len &&
+                memcmp(mine.id.data ? mine.id.data : "", other.id.data ? other.id.data : "", mine.id.len) ==
+                    0 &&
+                memcmp(mine.field.data ? mine.field.data : "", other.field.data ? other.field.data : "",
+                       mine.field.len) == 0;
+        }
+    }
+    return found == count;
+}
+
 static bool l4(const history *h) {
     trivet_merge_result *swapped = merge(h->sa, h->sc, h->sp);
-    bool good = mirrored(h->r, swapped);
+    bool good = mirrored(h->r, swapped), free_values = false;
+    for (int slot = 0; slot < SLOTS; slot++)
+        free_values = free_values || has_free_values(h, &h->slots[slot]);
+    good = good && (free_values || moves_mirrored(h->r, swapped));
     for (int slot = 0; good && slot < SLOTS; slot++)
         good = same_slot(h, &h->slots[slot], trivet_merge_result_snapshot(swapped));
     for (size_t i = 0; good && i < PADS; i++) {
