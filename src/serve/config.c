@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum kind { PORT, TEXT, DURATION, BYTES, COUNT, SHARE, CHOICE };
+enum kind { PORT, TEXT, PROGRAM, DURATION, BYTES, COUNT, SHARE, CHOICE };
 
 struct key {
     const char *name;
@@ -48,6 +48,8 @@ static const struct key keys[] = {
     {"on_large_change", CHOICE, FIELD(on_large_change), "ask", .words = "ask - phone computer both cancel",
      .live = true},
     {"metrics", CHOICE, FIELD(metrics), "local", .words = "off local on", .live = true},
+    {"hook", PROGRAM, FIELD(hook), "", .live = true},
+    {"hook_timeout", DURATION, FIELD(hook_timeout), "30s", .min = 100, .max = HOURS, .live = true},
     {"record", TEXT, FIELD(record), "", .live = false},
     {"log_level", CHOICE, FIELD(log_level), "info", .words = "error warning info debug", .live = true},
     {"log_format", CHOICE, FIELD(log_format), "auto", .words = "auto plain logfmt json", .live = true},
@@ -150,6 +152,8 @@ static void describe(const struct key *k, char *out, size_t size) {
 
     if (k->kind == CHOICE) {
         describe_words(k->words, out, size);
+    } else if (k->kind == PROGRAM) {
+        snprintf(out, size, "the absolute path of a program, or nothing (without arguments)");
     } else if (k->kind == TEXT) {
         snprintf(out, size, "a text of at most %zu bytes (UTF-8, no control characters)", k->size - 1);
     } else {
@@ -241,8 +245,10 @@ static bool set_value(config *c, const struct key *k, const char *value) {
 
     if (k->kind == CHOICE)
         return set_choice(k, field, value);
-    if (k->kind != TEXT)
+    if (k->kind != TEXT && k->kind != PROGRAM)
         return set_number(k, field, value);
+    if (k->kind == PROGRAM && value[0] && value[0] != '/')
+        return false;
     if (strlen(value) >= k->size || !is_plain_text(value))
         return false;
     memset(field, 0, k->size); /* two that are equal have equal bytes */
@@ -270,7 +276,7 @@ void config_print(const config *c, FILE *out) {
         describe(k, allowed, sizeof allowed);
         fprintf(out, "# %s; default: %s%s\n", allowed, k->initial[0] ? k->initial : "empty",
                 k->live ? "" : "; changes with a restart");
-        if (k->kind == TEXT) {
+        if (k->kind == TEXT || k->kind == PROGRAM) {
             fprintf(out, "%s =%s%s\n", k->name, field[0] ? " " : "", field);
         } else if (k->kind == CHOICE) {
             const char *at = next_word(k->words, &len);

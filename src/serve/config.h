@@ -37,6 +37,8 @@ typedef struct {
     double large_threshold;
     policy on_tie, on_large_change;
     unsigned metrics;               /* METRICS_... */
+    char hook[1024];                /* an absolute path; "": none (hook.h) */
+    int64_t hook_timeout;           /* ms */
     char record[1024];              /* the folder where each merge is kept as a case; "": nowhere */
     unsigned log_level, log_format; /* log.h's enums */
 } config;

@@ -158,6 +158,8 @@ static void welcome(connection *c, const struct check *k) {
 
     if (old)
         connection_close(old, TRIVET_PROTO_CLOSE_REPLACED, "Replaced by a newer connection");
+    if (k->device.replaces[0] && k->device.lapses_at != 0)
+        event_emit(c->host, &(server_event){.kind = EVENT_DEVICE_REVOKED, .device = k->device.replaces});
     if (k->device.replaces[0] && (old = connection_find(c->host, k->device.replaces)))
         connection_close(old, TRIVET_PROTO_CLOSE_REVOKED, "Replaced by another device");
     c->accepted = true;

@@ -11,6 +11,7 @@
 #include "serve/control_plane.h"
 #include "serve/event_log.h"
 #include "serve/exposition.h"
+#include "serve/hook.h"
 #include "serve/metrics.h"
 #include "serve/mdns.h"
 #include "serve/notify.h"
@@ -41,6 +42,7 @@ struct server {
     worker worker;
     host host;
     control_plane *control;
+    hook *hook;
     metrics *metrics;
     mdns *mdns; /* NULL: nothing is announced */
     watchdog watchdog;
@@ -269,6 +271,7 @@ static void stop(struct server *s) {
     if (s->metrics)
         metrics_close(s->metrics);
     mdns_close(s->mdns);
+    hook_close(s->hook);
     listener_close(s->host.listener);
 }
 
@@ -518,6 +521,8 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
         (host){.loop = &s->loop, .worker = &s->worker, .on_devices_changed = on_devices_changed, .owner = s};
     use_config(s, own);
     event_log_start(&s->host);
+    if (!(s->hook = hook_new(&s->host)))
+        log_warning("hook: out of memory, it will not be run");
     if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
         (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
         (status = start_mdns(s)) == 0 && (status = start_control(s)) == 0 && (status = start_metrics(s)) == 0)
@@ -534,6 +539,7 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
     metrics_free(s->metrics);
     control_plane_free(s->control);
     mdns_free(s->mdns);
+    hook_free(s->hook);
     listener_free(s->host.listener);
     store_close(s->host.store);
     uv_loop_close(&s->loop);
