@@ -45,7 +45,8 @@ static int setup(void **state) {
     assert_non_null(mkdtemp(f->folder));
     if (store_open(f->folder, STORE_CREATE, &f->store, &err) != 0)
         fail_msg("%s", err.message);
-    f->ctx = (requests_context){f->store, "hall", "192.168.7.9", 8080, NOW, false};
+    f->ctx = (requests_context){
+        .store = f->store, .server_name = "hall", .ip = "192.168.7.9", .port = 8080, .now = NOW};
     *state = f;
     return 0;
 }
