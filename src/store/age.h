@@ -11,11 +11,11 @@
 
 #include "store.h"
 
-#define AGE_STEP_MS (40LL * 24 * 3600 * 1000)
+#define AGE_STEP_MS (2LL * 24 * 3600 * 1000)
 
 /*
  * *out is the date to measure from while the clock says `wall` (both ms since 1970), which is remembered in the caller's
- * transaction. To be called at least every 20 days or so, and whenever something may be dropped.
+ * transaction. To be called at least once a day, and whenever something may be dropped.
  */
 int age_now(store *s, int64_t wall, int64_t *out, store_error *err);
 
