@@ -23,7 +23,7 @@ SOVERSION := 0
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodium-dev libjansson-dev \
                   libsqlite3-dev libqrencode-dev node-llhttp nettle-dev libinih-dev libavahi-client-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
-                  sqlite3 strace systemd iproute2 dbus-daemon avahi-daemon avahi-utils
+                  sqlite3 strace faketime systemd iproute2 dbus-daemon avahi-daemon avahi-utils
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper dpkg-dev lintian
 CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) $(DEB_PACKAGES) clang libclang-rt-dev lld valgrind xfsprogs e2fsprogs debootstrap piuparts
 BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
