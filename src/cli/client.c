@@ -90,12 +90,20 @@ static int run_here(const call *c, store *s, reply *out) {
     return out->response ? 0 : print_failure(EX_OSERR, "out of memory");
 }
 
-/* Whether there is a database, or might be one behind what may not be looked at. */
+/*
+ * Whether there is a database, or might be one behind what may not be looked at; a log without its database and a restore that was
+ * interrupted are for the store to tell of.
+ */
 static bool has_data(const char *folder) {
-    char path[PATH_MAX + 16];
+    static const char *const names[] = {"trivet.db", "trivet.db-wal", "trivet.db.next"};
+    char path[PATH_MAX + 32];
 
-    snprintf(path, sizeof path, "%s/trivet.db", folder);
-    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
+            return true;
+    }
+    return false;
 }
 
 /* To look makes nothing. */
