@@ -3,6 +3,7 @@
  *
  *     RUNNING --- it ends ---> PAUSING --- timer ---> RUNNING
  *        |                        |
+ *        |  mdns_rename: ends, and starts anew at once
  *        +------ mdns_close ------+----> its standard input ends, it takes back what it announced and ends;
  *                                        killed after a second where it does not (its calls into D-Bus may hang)
  *
@@ -47,6 +48,7 @@ struct mdns {
     uv_timer_t timer;
     uint64_t pause;
     bool running, closing; /* `running`: process and pipes are open, or closing still */
+    bool renaming;         /* the run ends for the sake of another name */
     int handles;           /* of one run, that are not closed yet */
 
     mdns_state state;
@@ -112,7 +114,7 @@ static void on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     m->line_len += (size_t)n;
     for (char *end; (end = memchr(m->line, '\n', m->line_len));) {
         *end = '\0';
-        if (!m->closing)
+        if (!m->closing && !m->renaming)
             on_line(m, m->line);
         m->line_len -= (size_t)(end + 1 - m->line);
         memmove(m->line, end + 1, m->line_len);
@@ -136,7 +138,7 @@ static void start(mdns *m);
 static void on_timer(uv_timer_t *timer) {
     mdns *m = timer->data;
 
-    if (!m->closing)
+    if (!m->closing && !m->renaming)
         start(m);
     else if (uv_is_active((uv_handle_t *)&m->process))
         uv_process_kill(&m->process, SIGKILL);
@@ -148,8 +150,13 @@ static void on_handle_closed(uv_handle_t *handle) {
     if (--m->handles > 0)
         return;
     m->running = false;
-    if (m->closing)
+    if (m->closing) {
         uv_close((uv_handle_t *)&m->timer, NULL);
+    } else if (m->renaming) {
+        m->renaming = false;
+        uv_timer_stop(&m->timer);
+        start(m);
+    }
 }
 
 static void close_input(mdns *m) {
@@ -170,7 +177,7 @@ static void on_ended(uv_process_t *process, int64_t status, int number) {
     close_input(m);
     uv_close((uv_handle_t *)&m->output, on_handle_closed);
     uv_close((uv_handle_t *)process, on_handle_closed);
-    if (m->closing)
+    if (m->closing || m->renaming)
         return;
     snprintf(reason, sizeof reason, "trivet-mdns ended with %s %d", number ? "signal" : "status",
              number ? number : (int)status);
@@ -287,6 +294,28 @@ mdns *mdns_new(const mdns_options *options) {
     else
         set_waiting(m, "trivet-mdns is not installed");
     return m;
+}
+
+void mdns_rename(mdns *m, const char *name) {
+    char before[sizeof m->name];
+
+    if (!m || m->closing)
+        return;
+    memcpy(before, m->name, sizeof before);
+    set_name(m, name);
+    if (strcmp(before, m->name) == 0)
+        return;
+    m->announced[0] = '\0';
+    m->told[MDNS_ANNOUNCED] = false;
+    if (!m->running || m->renaming)
+        return; /* the next run has it */
+    if (uv_is_closing((uv_handle_t *)&m->process))
+        return; /* it has just ended; the same */
+    m->state = MDNS_WAITING;
+    snprintf(m->reason, sizeof m->reason, "it gets another name");
+    m->renaming = true;
+    close_input(m);
+    uv_timer_start(&m->timer, on_timer, LAST_MOMENT, 0);
 }
 
 void mdns_close(mdns *m) {

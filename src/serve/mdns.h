@@ -37,6 +37,9 @@ typedef struct {
  */
 mdns *mdns_new(const mdns_options *options);
 
+/* Announces under another name from now on; the old one is taken back. */
+void mdns_rename(mdns *m, const char *name);
+
 /* Takes the announcement back; the loop then ends within a second at the most. */
 void mdns_close(mdns *m);
 void mdns_free(mdns *m);

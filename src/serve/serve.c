@@ -243,6 +243,7 @@ static void reload(struct server *s) {
         listener_settings(s, &options);
         if (listener_update(s->host.listener, &options) != 0)
             log_error("out of memory: new connections are treated as before");
+        mdns_rename(s->mdns, s->name);
     }
     notify("READY=1");
 }

@@ -86,6 +86,26 @@ scenario('avahi-daemon dies and comes back', async (s) => {
     assert.equal(server.stderr.match(/state=waiting/g).length, 1, server.stderr);
 }, here);
 
+scenario('settings that are read again give it another name', async (s) => {
+    fs.writeFileSync(s.file('t.conf'), 'name = larva\n');
+    const server = await s.serve({ mdns: true, ...A.at, args: ['--config', s.file('t.conf')] });
+    await server.says(/state=announced name=larva/);
+    await found(s, B, 'larva');
+    const [child] = children(server);
+    for (const name of ['larva', 'imago']) {
+        fs.writeFileSync(s.file('t.conf'), `name = ${name}\nask_timeout = ${name.length + 30}s\n`);
+        const before = server.stderr.length;
+        server.child.kill('SIGHUP');
+        await s.eventually('it is read', () => /event=reloaded/.test(server.stderr.slice(before)));
+        if (name === 'larva') assert.deepEqual(children(server), [child], 'the same name is announced on');
+    }
+    await server.says(/state=announced name=imago/);
+    await found(s, B, 'imago');
+    await gone(s, B, 'larva');
+    assert.equal(B.seen.imago[0].port, server.port);
+    assert.doesNotMatch(server.stderr, /state=(waiting|renamed)/);
+}, here);
+
 scenario('no system bus at all', async (s) => {
     const server = await s.serve({ mdns: true, env: { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${s.file('no-bus')}` } });
     await server.says(/event=mdns state=waiting reason="there is no system bus/);
