@@ -345,6 +345,13 @@ static void look_for_progress(websocket *ws) {
     ws->taken = taken;
 }
 
+/* All connections are pinged at the same moments: a thousand idle phones wake this computer, and its processor, as often as
+ * one does. */
+static uint64_t next_beat(const websocket *ws) {
+    uint64_t interval = ws->options.ping_interval;
+    return interval > 0 ? (uv_now(ws->timer.loop) / interval + 1) * interval : 0;
+}
+
 /* Arms the timer for the next ping or for the moment at which the peer has been silent for too long. */
 static void schedule(websocket *ws) {
     uint64_t now = uv_now(ws->timer.loop), next = UINT64_MAX;
@@ -371,7 +378,7 @@ static void on_timer(uv_timer_t *timer) {
         return;
     }
     if (ws->options.ping_interval > 0 && now >= ws->next_ping) {
-        ws->next_ping = now + ws->options.ping_interval;
+        ws->next_ping = next_beat(ws);
         send_control(ws, FRAME_PING, NULL, 0);
     }
     if (ws->state == OPEN)
@@ -523,7 +530,7 @@ websocket *websocket_new(uv_tcp_t *tcp, bool server, const char *address, const 
     tcp->data = ws->timer.data = ws;
     frames_init(&ws->in, server, DEFAULT_MESSAGE_LIMIT);
     ws->last_received = uv_now(tcp->loop);
-    ws->next_ping = ws->last_received + ws->options.ping_interval;
+    ws->next_ping = next_beat(ws);
     schedule(ws);
     return ws;
 }
