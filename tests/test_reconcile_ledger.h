@@ -260,6 +260,18 @@ static void count_in(struct ledger *l, const trivet_merge_state *computer) {
     }
 }
 
+/* What a phone sent with a merge that was committed has reached the computer, whatever that made of it. */
+static void count_sent(struct ledger *l, const trivet_merge_state *phone) {
+    for (int i = 0; i < l->item_count; i++) {
+        bool dead;
+        int text = text_in(phone, &l->items[i], &dead);
+        if (text >= 0)
+            l->items[i].counted = l->edits[text].counted = true;
+        if (dead)
+            l->items[i].counted = l->items[i].deleted = true;
+    }
+}
+
 /* No edit that was counted may have replaced the text that is there in the end, at whatever remove. */
 static void check_text(const struct ledger *l, int item, int final) {
     for (int e = 0; e < l->edit_count; e++) {

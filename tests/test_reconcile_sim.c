@@ -14,21 +14,13 @@
  * computer lives unless somebody deleted it; nothing that was deleted lives; no item and no label holds a text that an
  * edit made in knowledge of it had replaced; and no phone was asked the same thing twice.
  */
-#include "test_reconcile_ledger.h"
+#include "test_reconcile_many.h"
 
 #include "serve/commit.h"
 #include "serve/reconcile.h"
 #include "store/device.h"
-#include "store/snapshot.h"
 
-#include <fcntl.h>
-#include <ftw.h>
-#include <sodium.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { MAX_PHONES = 5, STEPS = 40, MAX_ASKED = 64 };
+enum { MAX_PHONES = 5, MAX_ASKED = 64 };
 
 struct phone {
     char device[DEVICE_ID_LEN + 1], name[32];
@@ -41,8 +33,6 @@ struct phone {
 
 static struct sim {
     int64_t clock; /* ms since 1970 */
-    store *store;
-    char folder[64];
     struct phone phones[MAX_PHONES];
     unsigned phone_count;
     struct ledger ledger;
@@ -53,56 +43,6 @@ static struct sim {
     uint64_t asked[MAX_ASKED]; /* ties that were answered, hashed with the phone that was asked */
     unsigned asked_count;
 } sim;
-
-/* Ids and secrets come from the seed too, so that a run can be had again. */
-static const char *seeded_name(void) {
-    return "seeded";
-}
-
-static uint32_t seeded_random(void) {
-    return pick(UINT32_MAX);
-}
-
-static void seeded_buf(void *out, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        ((uint8_t *)out)[i] = (uint8_t)pick(256);
-}
-
-static struct randombytes_implementation seeded = {
-    .implementation_name = seeded_name, .random = seeded_random, .buf = seeded_buf};
-
-/* ---- states ---- */
-
-static trivet_merge_state *read_copy(const char *json, size_t len) {
-    trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
-    trivet_merge_state *state = NULL;
-    char *copy = malloc(len + 1);
-
-    must(copy != NULL, "out of memory");
-    memcpy(copy, json, len);
-    must(trivet_merge_state_read_steal(copy, len, TRIVET_MERGE_PHONE, &state, &err) == 0, err.reason);
-    return state;
-}
-
-static trivet_merge_state *clone(const trivet_merge_state *from) {
-    char *json;
-    size_t len;
-
-    must(trivet_merge_state_write(from, &json, &len) == 0, "write");
-    trivet_merge_state *copy = read_copy(json, len);
-    free(json);
-    return copy;
-}
-
-static trivet_merge_state *computer_state(void) {
-    store_error err = STORE_ERROR_INIT;
-    store_name head;
-    trivet_merge_state *state;
-
-    must(head_get(sim.store, &head, &err) == 0, err.message);
-    must(snapshot_read(sim.store, &head, &state, &err) == 0, err.message);
-    return state;
-}
 
 static void edit_phone(struct phone *p) {
     struct hand hand = {p->name, sim.clock + p->skew, true, p->torn};
@@ -132,36 +72,12 @@ static void computer_edits(void) {
         purge(before, after);
     else
         edit_somehow(&sim.ledger, after, &(struct hand){.who = "computer", .now = sim.clock});
-    must(store_begin(sim.store, &err) == 0, err.message);
-    must(commit_head(sim.store, before, after, &line, &name, &err) == 0, err.message);
-    must(store_commit(sim.store, &err) == 0, err.message);
+    must(store_begin(the_store, &err) == 0, err.message);
+    must(commit_head(the_store, before, after, &line, &name, &err) == 0, err.message);
+    must(store_commit(the_store, &err) == 0, err.message);
     count_in(&sim.ledger, after);
     trivet_merge_state_free(before);
     trivet_merge_state_free(after);
-}
-
-static void copy_file(const char *from, const char *to) {
-    struct stat st;
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-    must(in >= 0 && out >= 0 && fstat(in, &st) == 0 &&
-             sendfile(out, in, NULL, (size_t)st.st_size) == st.st_size,
-         "copying the database failed");
-    close(in);
-    close(out);
-}
-
-/* The folder's database, closed, is all of it. */
-static void copy_store(bool restore) {
-    store_error err = STORE_ERROR_INIT;
-    char live[128], kept[128];
-
-    snprintf(live, sizeof live, "%s/trivet.db", sim.folder);
-    snprintf(kept, sizeof kept, "%s/kept.db", sim.folder);
-    store_close(sim.store);
-    sim.store = NULL;
-    copy_file(restore ? kept : live, restore ? live : kept);
-    must(store_open(sim.folder, 0, &sim.store, &err) == 0, err.message);
 }
 
 static bool all_have_synced(void) {
@@ -307,7 +223,7 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
 
     settings.large_threshold = 2.0; /* tiny lists would ask all the time */
     TRACE("%s syncs (since %lld, fault: %s)\n", p->name, (long long)p->since, faults[fault]);
-    reconcile *r = reconcile_new(sim.store, p->device, p->name, &settings);
+    reconcile *r = reconcile_new(the_store, p->device, p->name, &settings);
     reconcile_outcome outcome = exchange(r, p, quiet, &asked);
     sim.clock += 1 + pick(50);
     must(outcome != RECONCILE_FAILED, reconcile_error(r)->message);
@@ -316,6 +232,7 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
     if (done) {
         trivet_merge_state *computer = computer_state();
         const char *document = outcome == RECONCILE_APPLY ? reconcile_document(r, &len) : NULL;
+        count_sent(&sim.ledger, p->state);
         count_in(&sim.ledger, computer);
         apply(p, document, len, fault);
         trivet_merge_state_free(computer);
@@ -330,11 +247,6 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
 
 /* ---- a run ---- */
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw) {
-    (void)st, (void)kind, (void)ftw;
-    return remove(path);
-}
-
 static void fresh_phone(struct phone *p) {
     trivet_merge_state_free(p->state);
     must(trivet_merge_state_new(&p->state) == 0 && trivet_merge_pad(p->state, NULL, 6) == 0, "out of memory");
@@ -347,14 +259,8 @@ static void start(void) {
     char secret[37];
     uint8_t k[32];
     device d = {0};
-    const char *base = getenv("TMPDIR");
-    if (!base && access("/dev/shm", W_OK) == 0)
-        base = "/dev/shm"; /* power cuts are tested elsewhere: no need to wait for a disk */
 
-    snprintf(sim.folder, sizeof sim.folder, "%s/trivet-sim-XXXXXX",
-             base && strlen(base) < 40 ? base : "/tmp");
-    must(mkdtemp(sim.folder) != NULL, "no folder");
-    must(store_open(sim.folder, STORE_CREATE, &sim.store, &err) == 0, err.message);
+    empty_store();
     for (int i = 0; i < LABELS; i++)
         sim.ledger.items[sim.ledger.item_count++] =
             (struct item){.section = TRIVET_MERGE_LISTS_CATEGORIES, .label = (size_t)i};
@@ -362,7 +268,7 @@ static void start(void) {
     for (unsigned i = 0; i < sim.phone_count; i++) {
         struct phone *p = &sim.phones[i];
         if (i == 0 || pick(4) > 0) /* else it shares the code of the one before */
-            must(device_create(sim.store, NULL, NULL, 1, &d, secret, k, &err) == 0, err.message);
+            must(device_create(the_store, NULL, NULL, 1, &d, secret, k, &err) == 0, err.message);
         memcpy(p->device, d.id, sizeof p->device);
         snprintf(p->name, sizeof p->name, "phone%u", i);
         p->skew = skews[pick(sizeof skews / sizeof skews[0])];
@@ -407,13 +313,23 @@ static void step(void) {
         back_up_or_restore();
 }
 
-static void play(void) {
+static uint64_t chances_of(uint64_t seed, unsigned step) {
+    return seed * 7919 + step * 0x2545F4914F6CDD1Du;
+}
+
+static void play(uint64_t seed, const struct omissions *without) {
+    random_state = chances_of(seed, 0);
     start();
-    for (int i = 0; i < STEPS; i++)
-        step();
+    for (unsigned i = 0; i < STEPS; i++) {
+        random_state = chances_of(seed, i + 1);
+        sim.clock += 1000;
+        if (!without->steps[i])
+            step();
+    }
     TRACE("quiet\n");
-    for (int round = 0; round < 3; round++)
+    for (unsigned round = 0; round < 3; round++)
         for (unsigned i = 0; i < sim.phone_count; i++) {
+            random_state = chances_of(seed, STEPS + 1 + round * MAX_PHONES + i);
             sim.clock += 1000;
             must(sync_once(&sim.phones[i], NONE, true), "a quiet sync was given up");
         }
@@ -424,41 +340,35 @@ static void play(void) {
     trivet_merge_state_free(computer);
 }
 
-static bool run(uint64_t seed) {
+static bool run(uint64_t seed, const struct omissions *without) {
     bool fine;
 
     memset(&sim, 0, sizeof sim);
     trace_len = 0;
+    *trace = '\0';
     sim.clock = 1700000000000;
-    random_state = seed * 7919;
     fine = setjmp(failed) == 0;
     if (fine)
-        play();
+        play(seed, without);
     for (int i = 0; i < MAX_PHONES; i++) {
         trivet_merge_state_free(sim.phones[i].state);
         trivet_merge_state_free(sim.phones[i].backup);
     }
-    store_close(sim.store);
-    if (sim.folder[0])
-        nftw(sim.folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    if (!fine)
+        drop_store(); /* who knows how it was left */
     return fine;
 }
 
 int main(int argc, char **argv) {
-    const char *wanted = argc > 1 ? argv[1] : getenv("TRIVET_SIM_RUNS");
-    unsigned long runs = wanted ? strtoul(wanted, NULL, 10) : 2000;
-    unsigned long first = argc > 2 ? strtoul(argv[2], NULL, 10) : 1, failures = 0;
+    unsigned long runs = number(argc > 1 ? argv[1] : getenv("TRIVET_SIM_RUNS"), 2000);
+    unsigned long first = number(argc > 2 ? argv[2] : NULL, 1);
+    unsigned long jobs = number(argc > 3 ? argv[3] : NULL, 1), failures;
 
-    randombytes_set_implementation(&seeded);
-    if (sodium_init() < 0)
+    if (!seed_everything())
         return 1;
-    for (unsigned long seed = first; seed < first + runs; seed++)
-        if (!run(seed)) {
-            failures++;
-            printf("# seed %lu\n%s\n", seed, trace);
-        }
-    const char *open = getenv("TRIVET_SIM_OPEN");
-    bool fine = failures <= (open ? strtoul(open, NULL, 10) : 0);
+    failures = jobs > 1 ? shared_runs(first, runs, jobs < MAX_JOBS ? (unsigned)jobs : MAX_JOBS)
+                        : some_runs(first, runs, stdout);
+    bool fine = failures <= number(getenv("TRIVET_SIM_OPEN"), 0);
     printf("%s 1 - %lu of %lu simulated histories went wrong, seeds %lu to %lu\n1..1\n",
            fine ? "ok" : "not ok", failures, runs, first, first + runs - 1);
     return !fine;
