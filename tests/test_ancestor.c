@@ -369,6 +369,22 @@ static void case_3_not_one_known_by_another_time(void **state) {
     joins(RECORD_SCRATCHPAD, other); /* known for the lists alone */
 }
 
+/* A phone that was restored to what it held when it sent something with this time. */
+static void case_3_what_came_with_the_same_time(void **state) {
+    chosen *c = *state;
+    merged(c, 100, S(LISTS(I("a", "milk", 5))), S(LISTS(I("a", "oat", 6))), S(LISTS(I("a", "tea", 4))));
+    applied(c, merged(c, 200, "{}", S(LISTS(I("a", "oat", 6) "," I("b", "bread", 6))), NONE), ALL_GROUPS,
+            300);
+    merged(c, 300, "{}", S(LISTS(I("a", "oat", 8) "," I("b", "bread", 6))), NONE);
+    choose(c, 100, S(LISTS(I("a", "milk", 5))), "{}");
+    ancestor_is("a=milk@5"); /* as it was sent */
+    joins(RECORD_LISTS, 0);
+    choose(c, 100, S(LISTS(I("a", "tea", 4))), "{}");
+    ancestor_is("a=tea@4"); /* as it was before */
+    choose(c, 100, S(LISTS(I("a", "oat", 8) "," I("b", "bread", 6))), "{}");
+    ancestor_is("a=oat@8 b=bread@6"); /* not that: its confirm has just come */
+}
+
 static void case_3_the_newest_where_there_is_no_other(void **state) {
     chosen *c = *state;
     applied(c, merged(c, 0, "{}", S(LISTS(I("a", "milk", 5))), NONE), ALL_GROUPS, 100);
@@ -534,18 +550,36 @@ static void already_merged_only_in_newer_records(void **state) {
     chosen *c = *state;
     merged(c, 0, S(LISTS(I("a", "milk", 5))), S(LISTS(I("a", "milk", 5))), NONE);
     applied(c, merged(c, 0, "{}", S(LISTS(I("a", "oat", 6))), NONE), ALL_GROUPS, 100);
-    choose(c, 100, S(LISTS(I("a", "milk", 5))), "{}");
+    choose(c, 100, S(LISTS(I("a", "milk", 7))), "{}");
     ancestor_is("a=oat@6");
+}
+
+/* Whatever edits an item dates it anew: one that is dated before the ancestor's, in a form known from before, is no edit. */
+static void already_merged_in_an_older_form(void **state) {
+    chosen *c = *state;
+    merged(c, 0, S(LISTS(I("a", "milk", 5)) "," PAD("one", 1)), S(LISTS(I("a", "milk", 5)) "," PAD("one", 1)),
+           NONE);
+    applied(c, merged(c, 0, "{}", S(LISTS(D("a", "oat", 6, 6)) "," PAD("two", 2)), NONE), ALL_GROUPS, 100);
+    choose(c, 100, S(LISTS(I("a", "milk", 5)) "," PAD("one", 1)), "{}");
+    ancestor_is("a=milk@5 p0=one@1");
+    choose(c, 100, S(LISTS(I("a", "oat", 7)) "," PAD("one", 3)), "{}"); /* brought back, typed again */
+    ancestor_is("-a@6 p0=two@2");
+    choose(c, 100, S(LISTS(I("a", "oat", 5)) "," PAD("new", 1)), "{}"); /* by a clock that is behind */
+    ancestor_is("-a@6 p0=two@2");
+    for (int i = 0; i < 15; i++)
+        merged(c, 200 + i, "{}", S(LISTS(D("a", "oat", 6, 6)) "," PAD("two", 2)), NONE);
+    choose(c, 100, S(LISTS(I("a", "milk", 5)) "," PAD("one", 1)), "{}");
+    ancestor_is("a=milk@5 p0=one@1");
 }
 
 static void already_merged_newer_for_each_group(void **state) {
     chosen *c = *state;
     const char *both = S(LISTS(I("a", "oat", 6)) "," LOCKED(I("k", "key", 5)));
     applied(c, merged(c, 0, "{}", S(LISTS("") "," LOCKED("")), NONE), RECORD_LOCKED_LISTS, 100);
-    applied(c, merged(c, 1, S(LISTS(I("a", "milk", 5)) "," LOCKED(I("k", "key", 5))), both, NONE),
+    applied(c, merged(c, 1, S(LISTS(I("a", "milk", 7)) "," LOCKED(I("k", "key", 5))), both, NONE),
             RECORD_LISTS, 100);
     merged(c, 2, "{}", S(LISTS("") "," LOCKED("")), NONE);
-    choose(c, 100, S(LISTS(I("a", "milk", 5)) "," LOCKED(I("k", "key", 5))), "{}");
+    choose(c, 100, S(LISTS(I("a", "milk", 7)) "," LOCKED(I("k", "key", 5))), "{}");
     ancestor_is("a=oat@6 L.k=key@5"); /* the second record is newer for the locked lists only */
 }
 
@@ -788,6 +822,7 @@ int main(void) {
         TEST(case_3_snapshots_go_before_sent),
         TEST(case_3_snapshots_go_before_sent),
         TEST(case_3_not_one_known_by_another_time),
+        TEST(case_3_what_came_with_the_same_time),
         TEST(case_3_the_newest_where_there_is_no_other),
         TEST(case_3_what_cannot_have_come_about_counts_three),
         TEST(case_3_absent_equals_dead),
@@ -801,6 +836,7 @@ int main(void) {
         TEST(already_merged_only_if_kept),
         TEST(already_merged_only_if_equal),
         TEST(already_merged_only_in_newer_records),
+        TEST(already_merged_in_an_older_form),
         TEST(already_merged_newer_for_each_group),
         TEST(already_merged_entries),
         TEST(already_merged_without_an_ancestor),

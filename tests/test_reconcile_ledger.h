@@ -26,9 +26,9 @@ struct item {
     trivet_merge_section section;
     size_t label;
     bool counted, deleted; /* reached the computer; its deletion did */
-    bool torn, backdated;  /* by an edit that no rule may be able to place: see set_aside() */
-    bool diverged;         /* edited after the backup that the computer was restored from */
-    bool delete_made;      /* somebody deleted it somewhere, whether that arrived or was lost with a phone */
+    /* What no rule can decide about it: see test_reconcile_open.h. */
+    bool open, text_open, backdated, diverged;
+    bool delete_made; /* somebody deleted it somewhere, whether that arrived or was lost with a phone */
 };
 
 struct ledger {
@@ -130,29 +130,25 @@ static int item_number(const struct ledger *l, trivet_merge_slice id) {
 
 /* ---- edits, each with its line in the ledger ---- */
 
-/* Who edits: its clock, and what makes its edits undecidable. */
+/* Who edits, by which clock. */
 struct hand {
     const char *who;
     int64_t now;
-    bool plain; /* dates as the app does: now, be that before what it was */
-    bool torn;  /* killed between its writes, and has not synced since */
+    bool plain;   /* dates as the app does: now, be that before what it was */
+    bool *edited; /* of each item, whether it was edited; NULL: nobody wants to know */
+    const bool *
+        two; /* of each item, whether it tells apart two states that the phone may come from; NULL: none does */
 };
 
-/*
- * Two cases no rule can decide, and so the ledger does not hold them against it (merge §10, at its end):
- *   - a phone that was killed between its writes edits, before its next sync, the very item that tells the state that
- *     it holds from the one that its time names;
- *   - an edit that is dated before what it replaces, by a clock that is off, meets that again without a state that both
- *     descend from: after the computer was restored from a backup. Nor can the text of an item that was edited since that
- *     backup be told from a concurrent one: two phones bring back what the computer forgot, and the later edited one wins.
- */
-static void set_aside(struct ledger *l, int item, const struct hand *h, int64_t replaced) {
-    l->items[item].torn |= h->torn;
+static void note_edit(struct ledger *l, int item, const struct hand *h, int64_t replaced) {
+    l->items[item].open |= h->two && h->two[item];
     l->items[item].backdated |= h->now < replaced;
+    if (h->edited)
+        h->edited[item] = true;
 }
 
 static bool is_set_aside(const struct ledger *l, const struct item *it) {
-    return it->torn || (it->backdated && l->restored);
+    return it->open || (it->backdated && l->restored);
 }
 
 /* A clock as the app has it: what was edited is dated now, be that before what it was. */
@@ -177,7 +173,7 @@ static void write_label(struct ledger *l, trivet_merge_state *state, const struc
     (void)trivet_merge_entry_at(state, TRIVET_MERGE_LISTS_CATEGORIES, label, &entry);
     int previous = entry.text.len > 0 ? edit_number(entry.text) : -1;
     snprintf(text, sizeof text, "e%d", l->edit_count);
-    set_aside(l, (int)label, h, 0);
+    note_edit(l, (int)label, h, 0);
     entry.text = (trivet_merge_slice){text, strlen(text)};
     entry.updated_at = h->now > entry.updated_at ? h->now : entry.updated_at + 1;
     must(trivet_merge_put_entry(state, TRIVET_MERGE_LISTS_CATEGORIES, label, &entry, &err) == 0, err.reason);
@@ -195,6 +191,8 @@ static void add_item(struct ledger *l, trivet_merge_state *state, const struct h
     *it = (struct item){.section = item_sections[pick(4) == 0]};
     must(edit_add(state, it->section, pick(3), text, h->now, &item, &err) == 0, err.message);
     snprintf(it->id, sizeof it->id, "%.*s", (int)item.id.len, item.id.data);
+    if (h->edited)
+        h->edited[l->item_count] = true;
     l->edits[l->edit_count++] = (struct edit){l->item_count++, -1, false};
     TRACE("%s adds %s (%.8s)\n", h->who, text, it->id);
 }
@@ -216,7 +214,7 @@ static void edit_somehow(struct ledger *l, trivet_merge_state *state, const stru
         return;
     }
     snprintf(id, sizeof id, "%.*s", (int)item.id.len, item.id.data);
-    set_aside(l, item_number(l, item.id), h, h->plain ? item.updated_at : 0);
+    note_edit(l, item_number(l, item.id), h, h->plain ? item.updated_at : 0);
     if (what < 7) {
         int previous = edit_number(item.text);
         snprintf(text, sizeof text, "e%d", l->edit_count);
@@ -307,7 +305,7 @@ static void check_computer(const struct ledger *l, const trivet_merge_state *com
             TRACE("item %.8s\n", l->items[i].id);
             die("an item is gone");
         }
-        if (text >= 0 && !l->items[i].diverged)
+        if (text >= 0 && !l->items[i].diverged && !l->items[i].text_open)
             check_text(l, i, text);
     }
 }

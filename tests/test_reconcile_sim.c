@@ -1,35 +1,26 @@
 /*
  * A computer and two to five phones through everything that merge §10 lists, at random, with a ledger of every edit: lost
  * and late confirms, phones killed between two of their writes, phones restored from backups and wiped, phones that share
- * a code, a computer restored from a backup, purged tombstones, edits while a sync runs, clocks off by seconds and hours.
+ * a code, a computer restored from a backup, purged tombstones, dropped records, edits while a sync runs, clocks off by seconds
+ * and hours.
  *
- *     build/tests/test_reconcile_sim [RUNS [FIRST_SEED]]       (or TRIVET_SIM_RUNS; 2000 by itself)
+ *     build/tests/test_reconcile_sim [RUNS [FIRST_SEED [JOBS]]]       (or TRIVET_SIM_RUNS; 2000 by itself)
  *
- * TRIVET_SIM_OPEN is how many may go wrong (none by itself): about one in a thousand mixes of restored computers with
- * restored, wiped and killed phones goes wrong, the guard, which would ask in most of them, being switched off here
- * (merge §10, what remains).
- *
- * A seed names a run; a failed one is told with all that happened, and the others go on. What is checked after each,
- * when all phones have synced in quiet: the same live items and labels everywhere; each item that ever reached the
- * computer lives unless somebody deleted it; nothing that was deleted lives; no item and no label holds a text that an
- * edit made in knowledge of it had replaced; and no phone was asked the same thing twice.
+ * A seed names a run; one that went wrong is told as the smallest part of it that still does, and the others go on. What is
+ * checked after each, when all phones have synced in quiet: the same live items and labels everywhere; each item that ever
+ * reached the computer lives unless somebody deleted it; nothing that was deleted lives; no item and no label holds a text
+ * that an edit made in knowledge of it had replaced; and no phone was asked the same thing twice. None may go wrong. What no
+ * rule can decide is set aside, item by item, by the conditions of test_reconcile_open.h; the guard, which would ask in most
+ * of these cases, is switched off.
  */
 #include "test_reconcile_many.h"
+#include "test_reconcile_open.h"
 
 #include "serve/commit.h"
 #include "serve/reconcile.h"
 #include "store/device.h"
 
 enum { MAX_PHONES = 5, MAX_ASKED = 64 };
-
-struct phone {
-    char device[DEVICE_ID_LEN + 1], name[32];
-    trivet_merge_state *state;
-    int64_t since, skew;
-    trivet_merge_state *backup;
-    int64_t backup_since;
-    bool synced, torn; /* torn: killed between its writes, and not synced since */
-};
 
 static struct sim {
     int64_t clock; /* ms since 1970 */
@@ -40,13 +31,14 @@ static struct sim {
         bool made, used;
         struct ledger ledger;
     } backup;
+    bool pruned;
     uint64_t asked[MAX_ASKED]; /* ties that were answered, hashed with the phone that was asked */
     unsigned asked_count;
 } sim;
 
 static void edit_phone(struct phone *p) {
-    struct hand hand = {p->name, sim.clock + p->skew, true, p->torn};
-    edit_somehow(&sim.ledger, p->state, &hand);
+    struct hand hand = {p->name, sim.clock + p->skew, true, p->restored ? p->reedited : NULL, p->held.two};
+    edit_somehow(&sim.ledger, p->held.state, &hand);
 }
 
 /* ---- the computer ---- */
@@ -143,30 +135,34 @@ static void apply(struct phone *p, const char *document, size_t len, enum fault 
 
     if (fault == CONFIRM_LOST)
         return;
-    p->torn = fault >= KILLED_AFTER_TIME;
+    trivet_merge_state *merged = document ? read_copy(document, len) : clone(p->held.state), *mixed;
+    memset(p->held.two, 0, sizeof p->held.two);
     if (fault == CONFIRM_LATE) /* what is typed meanwhile is kept, or goes, as the confirm has it */
         edit_phone(p);
-    p->since = sim.clock + p->skew;
-    if (!document || groups == 0)
+    p->held.since = sim.clock + p->skew;
+    trivet_merge_state_free(p->held.named);
+    p->held.named = merged;
+    p->went_back &= fault >= KILLED_AFTER_TIME;
+    if (!document)
         return;
-    trivet_merge_state *merged = read_copy(document, len), *mixed;
+    if (fault >= KILLED_AFTER_TIME)
+        killed_between(&sim.ledger, &p->held, merged);
     must(trivet_merge_state_new(&mixed) == 0, "new");
     for (int g = 0; g < 3; g++)
         for (int k = 0; k < 2; k++)
-            trivet_merge_take_section(mixed, g < groups ? merged : p->state, order[g][k]);
+            trivet_merge_take_section(mixed, g < groups ? merged : p->held.state, order[g][k]);
     trivet_merge_state *stored = clone(mixed);
     trivet_merge_state_free(mixed);
-    trivet_merge_state_free(merged);
-    trivet_merge_state_free(p->state);
-    p->state = stored;
+    trivet_merge_state_free(p->held.state);
+    p->held.state = stored;
 }
 
 static reconcile_outcome answer(reconcile *r, const struct phone *p) {
     char *document;
     size_t len;
 
-    must(trivet_merge_state_write(p->state, &document, &len) == 0, "write");
-    return reconcile_answer(r, document, len, p->since, sim.clock);
+    must(trivet_merge_state_write(p->held.state, &document, &len) == 0, "write");
+    return reconcile_answer(r, document, len, p->held.since, sim.clock);
 }
 
 static uint64_t hash_question(const struct phone *p, const char *body) {
@@ -222,7 +218,12 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
     size_t len = 0;
 
     settings.large_threshold = 2.0; /* tiny lists would ask all the time */
-    TRACE("%s syncs (since %lld, fault: %s)\n", p->name, (long long)p->since, faults[fault]);
+    TRACE("%s syncs (since %lld, fault: %s)\n", p->name, (long long)p->held.since, faults[fault]);
+    trivet_merge_state *computer = computer_state();
+    struct fates fates = {0};
+    if (p->went_back || sim.backup.used || sim.pruned) /* else nothing is open */
+        fates = foresee(&sim.ledger, p, computer);
+    trivet_merge_state_free(computer);
     reconcile *r = reconcile_new(the_store, p->device, p->name, &settings);
     reconcile_outcome outcome = exchange(r, p, quiet, &asked);
     sim.clock += 1 + pick(50);
@@ -230,9 +231,10 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
     must(outcome != RECONCILE_REFUSED, reconcile_refusal(r)->reason);
     bool done = outcome == RECONCILE_KEEP || outcome == RECONCILE_APPLY;
     if (done) {
-        trivet_merge_state *computer = computer_state();
+        computer = computer_state();
         const char *document = outcome == RECONCILE_APPLY ? reconcile_document(r, &len) : NULL;
-        count_sent(&sim.ledger, p->state);
+        settle_fates(&fates, &sim.ledger, p, computer);
+        count_sent(&sim.ledger, p->held.state);
         count_in(&sim.ledger, computer);
         apply(p, document, len, fault);
         trivet_merge_state_free(computer);
@@ -241,6 +243,7 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
             sim.asked[sim.asked_count++] = asked;
     }
     TRACE("  %s\n", outcome == RECONCILE_KEEP ? "kept" : outcome == RECONCILE_APPLY ? "applied" : "given up");
+    forget_fates(&fates);
     reconcile_free(r);
     return done;
 }
@@ -248,9 +251,10 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
 /* ---- a run ---- */
 
 static void fresh_phone(struct phone *p) {
-    trivet_merge_state_free(p->state);
-    must(trivet_merge_state_new(&p->state) == 0 && trivet_merge_pad(p->state, NULL, 6) == 0, "out of memory");
-    p->since = 0;
+    release(&p->held);
+    must(trivet_merge_state_new(&p->held.state) == 0 && trivet_merge_pad(p->held.state, NULL, 6) == 0,
+         "out of memory");
+    p->restored = false;
 }
 
 static void start(void) {
@@ -277,23 +281,31 @@ static void start(void) {
     }
 }
 
-static void back_up_phone(struct phone *p) {
-    trivet_merge_state_free(p->backup);
-    p->backup = clone(p->state);
-    p->backup_since = p->since;
-    TRACE("%s is backed up\n", p->name);
+static void restore_phone(struct phone *p) {
+    copy_held(&p->held, &p->backup);
+    p->restored = p->went_back = true;
+    memset(p->reedited, 0, sizeof p->reedited);
+    TRACE("%s is restored (since %lld)\n", p->name, (long long)p->held.since);
 }
 
-static void restore_phone(struct phone *p) {
-    trivet_merge_state_free(p->state);
-    p->state = clone(p->backup);
-    p->since = p->backup_since;
-    TRACE("%s is restored (since %lld)\n", p->name, (long long)p->since);
+/* Records go much sooner than in life. */
+static void prune(void) {
+    record_limits limits = {2 + pick(3), 0, 0};
+    store_error err = STORE_ERROR_INIT;
+    size_t dropped = 0, most = 1 + pick(4);
+    int64_t cursor = 0;
+
+    limits.most = limits.least + pick(3);
+    do
+        must(record_prune(the_store, sim.clock, &limits, most, &cursor, &dropped, &err) == 0, err.message);
+    while (cursor != 0 && pick(4) > 0); /* a step at a time, and a computer may be switched off in between */
+    sim.pruned = true;
+    TRACE("computer drops %zu records\n", dropped);
 }
 
 static void step(void) {
     struct phone *p = &sim.phones[pick(sim.phone_count)];
-    unsigned what = pick(24);
+    unsigned what = pick(25);
 
     sim.clock += 1 + pick(1000);
     if (what < 8)
@@ -302,15 +314,19 @@ static void step(void) {
         computer_edits();
     else if (what < 20)
         sync_once(p, pick(3) ? NONE : (enum fault)(1 + pick(FAULTS - 1)), false);
-    else if (what == 20)
-        back_up_phone(p);
-    else if (what == 21 && p->backup && pick(2))
+    else if (what == 20) {
+        copy_held(&p->backup, &p->held);
+        TRACE("%s is backed up\n", p->name);
+    } else if (what == 21 && p->backup.state && pick(2))
         restore_phone(p);
     else if (what == 22 && pick(3) == 0) {
-        TRACE("%s is wiped\n", p->name);
         fresh_phone(p);
+        p->went_back = true;
+        TRACE("%s is wiped\n", p->name);
     } else if (what == 23 && pick(2))
         back_up_or_restore();
+    else if (what == 24 && pick(3) == 0)
+        prune();
 }
 
 static uint64_t chances_of(uint64_t seed, unsigned step) {
@@ -336,7 +352,7 @@ static void play(uint64_t seed, const struct omissions *without) {
     trivet_merge_state *computer = computer_state();
     check_computer(&sim.ledger, computer);
     for (unsigned i = 0; i < sim.phone_count; i++)
-        check_phone(&sim.ledger, computer, sim.phones[i].state);
+        check_phone(&sim.ledger, computer, sim.phones[i].held.state);
     trivet_merge_state_free(computer);
 }
 
@@ -351,8 +367,8 @@ static bool run(uint64_t seed, const struct omissions *without) {
     if (fine)
         play(seed, without);
     for (int i = 0; i < MAX_PHONES; i++) {
-        trivet_merge_state_free(sim.phones[i].state);
-        trivet_merge_state_free(sim.phones[i].backup);
+        release(&sim.phones[i].held);
+        release(&sim.phones[i].backup);
     }
     if (!fine)
         drop_store(); /* who knows how it was left */
@@ -368,8 +384,7 @@ int main(int argc, char **argv) {
         return 1;
     failures = jobs > 1 ? shared_runs(first, runs, jobs < MAX_JOBS ? (unsigned)jobs : MAX_JOBS)
                         : some_runs(first, runs, stdout);
-    bool fine = failures <= number(getenv("TRIVET_SIM_OPEN"), 0);
     printf("%s 1 - %lu of %lu simulated histories went wrong, seeds %lu to %lu\n1..1\n",
-           fine ? "ok" : "not ok", failures, runs, first, first + runs - 1);
-    return !fine;
+           failures == 0 ? "ok" : "not ok", failures, runs, first, first + runs - 1);
+    return failures > 0;
 }

@@ -283,6 +283,11 @@ static void retention_goes_in_small_steps(void **state) {
     } while (cursor != 0);
     assert_int_equal(steps, sizeof after_each / sizeof *after_each);
     assert_int_equal(dropped, 10);
+    /* a time that one of them came with is known to be an old one; that of the last is not */
+    int64_t id;
+    gives(STORE_GONE, record_by_since(f->s, d.id, "iPhone", RECORD_LISTS, 5, &id, &f->err));
+    gives(STORE_GONE, record_by_since(f->s, d.id, "iPhone", RECORD_SCRATCHPAD, 5, &id, &f->err));
+    gives(STORE_NONE, record_by_since(f->s, d.id, "iPhone", RECORD_LISTS, 6, &id, &f->err));
     /* once more: nothing */
     ok(record_prune(f->s, 2 * DAY, &limits, 50, &cursor, &dropped, &f->err));
     assert_int_equal(dropped, 10);

@@ -2,7 +2,7 @@
  * What was already merged (merge §10).
  *
  * Differences between phone and ancestor are collected first (where no record is newer than the ancestor, as in ordinary
- * life, there is nothing to do) and then looked for in one record after the other, newest first, two states in memory
+ * life, there is nothing to do but for items that are dated before the ancestor's) and then looked for in one record after the other, newest first, two states in memory
  * at a time.
  */
 #include "serve/already_merged.h"
@@ -12,8 +12,8 @@
 
 #include <stdlib.h>
 
-/* How many records are looked into for one sync. */
-enum { MAX_NEWER = 1000 };
+/* How many records are looked into for one sync, and how many of those that are not newer than the ancestor. */
+enum { MAX_NEWER = 1000, MAX_OLDER = 16 };
 
 struct difference {
     trivet_merge_section section;
@@ -47,6 +47,28 @@ static int add_difference(struct search *d, const struct difference *found, stor
     return 0;
 }
 
+/* The last record that is not looked into for what is older than the ancestor's, which newer_than is the last of. */
+static int64_t before_older(const struct search *s, int64_t newer_than) {
+    size_t i = 0;
+
+    while (i < s->record_count && s->records[i].id > newer_than)
+        i++;
+    return i + MAX_OLDER < s->record_count ? s->records[i + MAX_OLDER].id : 0;
+}
+
+/* What is added counts as new to the records that are newer; what is dated before the ancestor's, to older ones too. */
+static int add_dated(struct search *s, struct difference *d, bool older, store_error *err) {
+    int64_t newer_than = d->newer_than;
+    int rc = 0;
+
+    if (older)
+        d->newer_than = before_older(s, newer_than);
+    if (s->record_count > 0 && s->records[0].id > d->newer_than) /* in ordinary life nothing is newer */
+        rc = add_difference(s, d, err);
+    d->newer_than = newer_than;
+    return rc;
+}
+
 static int collect_items(struct search *s, const trivet_merge_state *phone, struct difference *d,
                          store_error *err) {
     trivet_merge_item base;
@@ -57,7 +79,7 @@ static int collect_items(struct search *s, const trivet_merge_state *phone, stru
         for (size_t i = 0; rc == 0 && trivet_merge_item_at(phone, d->section, d->slot, i, &d->item); i++) {
             d->unknown = !trivet_merge_item_find(s->ancestor, d->section, d->item.id, &base, &at);
             if (d->unknown || !same_place_and_value(&d->item, d->slot, &base, at))
-                rc = add_difference(s, d, err);
+                rc = add_dated(s, d, !d->unknown && d->item.updated_at < base.updated_at, err);
         }
     return rc;
 }
@@ -70,7 +92,7 @@ static int collect_entries(struct search *s, const trivet_merge_state *phone, st
     for (d->slot = 0; rc == 0 && trivet_merge_entry_at(phone, d->section, d->slot, &d->entry); d->slot++) {
         bool known = trivet_merge_entry_at(s->ancestor, d->section, d->slot, &base);
         if (!same_entry(&d->entry, known ? &base : NULL))
-            rc = add_difference(s, d, err);
+            rc = add_dated(s, d, known && d->entry.updated_at < base.updated_at, err);
     }
     return rc;
 }
@@ -81,8 +103,8 @@ static int collect(struct search *s, const trivet_merge_state *phone, record_gro
     struct difference d = {.newer_than = newer_than};
     int rc = 0;
 
-    if (s->record_count == 0 || s->records[0].id <= newer_than)
-        return 0; /* the usual case: nothing is newer */
+    if (s->record_count == 0)
+        return 0;
     if (group_has_items(group)) {
         d.section = g->items;
         d.is_item = true;

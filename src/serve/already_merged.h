@@ -10,7 +10,8 @@
 
 /*
  * An item, category or scratchpad of the phone that differs from `ancestor`, but that a newer record's merge had in just
- * this form (sent or merged) and kept, is no new edit: it is put into `ancestor` as it is. An item that the ancestor
+ * this form (sent or merged) and kept, is no new edit: it is put into `ancestor` as it is. So is one in a form that an older
+ * record's merge had, if it is dated before the ancestor's: whatever edited it would have dated it anew. An item that the ancestor
  * lacks, and that this phone has sent before in another form, is put there in the oldest form sent: the phone was
  * restored to a time in between. `records` are the phone's, newest first; for each group those with an id above
  * `not_newer` count.

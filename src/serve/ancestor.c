@@ -73,18 +73,21 @@ enum candidate_kind { NOTHING, SNAPSHOT, SENT, FORMER /* the record's own ancest
 struct candidate {
     enum candidate_kind kind;
     const record *record;
+    int64_t base; /* the id of the last record that is not newer than what this gives; 0: all are newer */
 };
 
 struct candidates {
-    struct candidate list[2 * MAX_CANDIDATES + 2];
+    struct candidate list[4 * MAX_CANDIDATES];
     size_t count;
     size_t earlier; /* for state_distance() */
 };
 
-static void candidate_add(struct candidates *c, enum candidate_kind kind, const record *r) {
+static void candidate_add(struct candidates *c, enum candidate_kind kind, const record *r, int64_t base) {
     if (kind == FORMER && !r->has_ancestor)
         kind = NOTHING;
-    c->list[c->count++] = (struct candidate){kind, r};
+    if (kind == NOTHING || (kind == SENT && !r->has_ancestor))
+        base = 0;
+    c->list[c->count++] = (struct candidate){kind, r, base};
 }
 
 static const record *record_with_id(const ancestor_states *a, int64_t id) {
@@ -92,6 +95,29 @@ static const record *record_with_id(const ancestor_states *a, int64_t id) {
         if (a->records[i].id == id)
             return &a->records[i];
     return NULL;
+}
+
+/*
+ * Case 3, a time that is not known to mean anything: states that it may mean, and then those that a phone held when it sent
+ * something with this very time. Those are older, for the newest record came with another: the phone was restored.
+ */
+static void find_unnamed(const ancestor_states *a, record_group group, int64_t since, struct candidates *c) {
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0, found = 0; i < a->record_count && found < MAX_CANDIDATES; i++) {
+            const record *r = &a->records[i];
+            if (r->applied & 1u << group)
+                continue;
+            candidate_add(c, pass == 0 ? SNAPSHOT : SENT, r, pass == 0 ? r->id : r->id - 1);
+            found++;
+        }
+    for (size_t i = 0, found = 0; i < a->record_count && found < MAX_CANDIDATES; i++)
+        if (a->records[i].since_before == since) {
+            candidate_add(c, SENT, &a->records[i], a->records[i].id - 1);
+            candidate_add(c, FORMER, &a->records[i], a->records[i].id - 1);
+            found++;
+        }
+    if (c->count == 0)
+        candidate_add(c, SNAPSHOT, &a->records[0], a->records[0].id);
 }
 
 /* merge §10, cases 1 to 4, for one group. */
@@ -112,25 +138,21 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
         named = record_with_id(a, id);
 
     if (since == newest->since_before) { /* 1: the newest confirm may be lost */
+        /* Whatever was sent since the state that `since` names, and be it with many lost confirms, is newer than it. */
+        int64_t base = named ? named->id : since == 0 ? 0 : newest->id - 1;
         c->earlier = 3;
-        candidate_add(c, SENT, newest);
+        candidate_add(c, SENT, newest, base);
         if (named)
-            candidate_add(c, SNAPSHOT, named);
+            candidate_add(c, SNAPSHOT, named, base);
         else
-            candidate_add(c, since == 0 ? NOTHING : FORMER, newest);
+            candidate_add(c, since == 0 ? NOTHING : FORMER, newest, base);
         if (!(newest->applied & 1u << group))
-            candidate_add(c, SNAPSHOT, newest);
-    } else if (rc != STORE_NONE) {                           /* 2: a state that it is known to have applied */
-        candidate_add(c, named ? SNAPSHOT : NOTHING, named); /* one no longer kept is none */
-    } else if (since > 0) {                                  /* 3: one that it may have applied */
-        for (int pass = 0; pass < 2; pass++)
-            for (size_t i = 0, found = 0; i < a->record_count && found < MAX_CANDIDATES; i++)
-                if (!(a->records[i].applied & 1u << group)) {
-                    candidate_add(c, pass == 0 ? SNAPSHOT : SENT, &a->records[i]);
-                    found++;
-                }
-        if (c->count == 0)
-            candidate_add(c, SNAPSHOT, newest);
+            candidate_add(c, SNAPSHOT, newest, newest->id);
+    } else if (rc != STORE_NONE) { /* 2: a state that it is known to have applied */
+        candidate_add(c, named ? SNAPSHOT : NOTHING, named,
+                      named ? named->id : 0); /* one no longer kept is none */
+    } else if (since > 0) {                   /* 3: one that it may have applied */
+        find_unnamed(a, group, since, c);
     } /* 4: a fresh phone */
     return 0;
 }
@@ -139,7 +161,7 @@ static int nearest(ancestor_states *a, const trivet_merge_state *phone, record_g
                    const struct candidates *c, struct candidate *out, store_error *err) {
     size_t least = SIZE_MAX;
 
-    *out = (struct candidate){NOTHING, NULL};
+    *out = (struct candidate){NOTHING, NULL, 0};
     if (c->count == 1)
         *out = c->list[0];
     for (size_t i = 0; i < c->count && c->count > 1 && least > 0; i++) {
@@ -276,13 +298,6 @@ static int find_guard(ancestor_states *a, store_error *err) {
     return 0;
 }
 
-/* The id of the last record that is not newer than what was taken. */
-static int64_t last_not_newer(const struct candidate *k) {
-    if (k->kind == NOTHING)
-        return 0;
-    return k->kind == SNAPSHOT ? k->record->id : k->record->id - 1;
-}
-
 static int choose(ancestor_states *a, const char *device, const char *phone_name, int64_t since,
                   const trivet_merge_state *phone, const trivet_merge_state *computer, ancestor_choice *out,
                   store_error *err) {
@@ -299,7 +314,7 @@ static int choose(ancestor_states *a, const char *device, const char *phone_name
             (rc = nearest(a, phone, g, candidates, &taken[g], err)) != 0)
             break;
         rc = build_group(a, phone, g, &taken[g], err);
-        not_newer[g] = last_not_newer(&taken[g]);
+        not_newer[g] = taken[g].base;
         any |= taken[g].kind != NOTHING;
         out->applied[g] = taken[g].kind == SNAPSHOT && since > 0 ? taken[g].record->id : 0;
     }

@@ -279,7 +279,13 @@ static int prune_phone(store *s, int64_t phone, int64_t now, const record_limits
     int rc = last_to_go(s, phone, now, limits, max_rows, &last, err);
     if (rc != 0 || last == 0)
         return rc;
-    sqlite3_stmt *q = sql_get(s, SQL_RECORD_PRUNE, err);
+    /* A time that one of them came with, but that none is known to have led to, is not to look like a new one. */
+    sqlite3_stmt *q = sql_get(s, SQL_RECORD_LEAVE, err);
+    sql_int(q, 1, phone);
+    sql_int(q, 2, last);
+    if ((rc = sql_run(s, q, err)) != 0)
+        return rc;
+    q = sql_get(s, SQL_RECORD_PRUNE, err);
     sql_int(q, 1, phone);
     sql_int(q, 2, last);
     if ((rc = sql_run(s, q, err)) == 0)

@@ -62,7 +62,7 @@ typedef struct {
 
 /*
  * One small step of retention at the time `now`: one transaction that looks at no more than `max_rows` phones and drops no
- * more than `max_rows` records, the values known of which stay behind. *cursor is where to go on, 0 to begin, and 0 again
+ * more than `max_rows` records, whose `since` values, before and after, stay behind. *cursor is where to go on, 0 to begin, and 0 again
  * when all phones were visited. Power may go at any moment, and a step may be repeated. *dropped is added to.
  */
 int record_prune(store *s, int64_t now, const record_limits *limits, size_t max_rows, int64_t *cursor,

@@ -93,6 +93,12 @@ static const char *const texts[SQL_COUNT] = {
         "SELECT num FROM device_phone WHERE num >= ?1 AND has_records = 1 ORDER BY num LIMIT 1",
     [SQL_RECORD_NTH] = "SELECT id FROM record WHERE phone = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2",
     [SQL_RECORD_OLDEST] = "SELECT id, time FROM record WHERE phone = ?1 ORDER BY id LIMIT ?2",
+    [SQL_RECORD_LEAVE] = "INSERT INTO record_since (device, grp, since, record, phone)"
+                         " SELECT r.device, g.n, r.since_before, r.id, r.phone FROM record r,"
+                         " (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2) g"
+                         " WHERE r.phone = ?1 AND r.id <= ?2 AND r.since_before > 0 AND NOT EXISTS"
+                         " (SELECT 1 FROM record_since s WHERE s.device = r.device AND s.grp = g.n"
+                         " AND s.since = r.since_before AND s.phone = r.phone) ON CONFLICT DO NOTHING",
     [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE phone = ?1 AND id <= ?2",
     [SQL_SINCE_PUT] = "INSERT INTO record_since (device, grp, since, record, phone)"
                       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",

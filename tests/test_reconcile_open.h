@@ -1,0 +1,271 @@
+/*
+ * What no rule can decide: the ledger does not hold it against the computer (merge §10, what remains).
+ *
+ * Each condition below has a proof of the same form: a second history, in which the computer has seen the same bytes and
+ * holds the same, but where the other outcome is right. Conditions are tested by what happened, not by what the computer made
+ * of it, and set aside one item each, not the history.
+ */
+#ifndef TEST_RECONCILE_OPEN_H
+#define TEST_RECONCILE_OPEN_H
+
+#include "test_reconcile_store.h"
+
+#include "serve/distance.h"
+#include "store/device.h"
+#include "store/grave.h"
+#include "store/record.h"
+
+/* What a phone holds, and what a backup of it does. */
+struct held {
+    trivet_merge_state *state;
+    int64_t since;
+    trivet_merge_state *named; /* the state that `since` names; NULL: none */
+    bool two
+        [MAX_ITEMS]; /* it was killed between its writes: the items that tell the two states apart that it mixes */
+};
+
+struct phone {
+    char device[DEVICE_ID_LEN + 1], name[32];
+    int64_t skew;
+    struct held held, backup;
+    bool synced;
+    bool went_back;           /* restored or wiped, and not synced as a whole since */
+    bool restored;            /* from a backup, and no merge was committed since */
+    bool reedited[MAX_ITEMS]; /* edited since it was restored */
+};
+
+static void release(struct held *h) {
+    trivet_merge_state_free(h->state);
+    trivet_merge_state_free(h->named);
+    *h = (struct held){0};
+}
+
+static void copy_held(struct held *to, const struct held *from) {
+    release(to);
+    *to = *from;
+    to->state = clone(from->state);
+    to->named = from->named ? clone(from->named) : NULL;
+}
+
+/* ---- what the computer knows of a phone that comes ---- */
+
+struct knowledge {
+    bool known, dropped,
+        lost_confirm; /* its time: it names a record; that was dropped; the newest merge came with it too */
+    trivet_merge_state *sent; /* of the newest record, with lost_confirm; else NULL */
+};
+
+static void look_up(const struct phone *p, struct knowledge know[static RECORD_GROUPS]) {
+    store_error err = STORE_ERROR_INIT;
+    record *records;
+    size_t count;
+    int64_t id;
+
+    must(record_list(the_store, p->device, p->name, &records, &count, &err) == 0, err.message);
+    for (record_group g = 0; g < RECORD_GROUPS; g++) {
+        int rc = record_by_since(the_store, p->device, p->name, g, p->held.since, &id, &err);
+        know[g] = (struct knowledge){.known = rc == 0, .dropped = rc == STORE_GONE};
+        know[g].lost_confirm = count > 0 && records[0].since_before == p->held.since;
+        if (know[g].lost_confirm)
+            must(snapshot_read(the_store, &records[0].sent, &know[g].sent, &err) == 0, err.message);
+    }
+    free(records);
+}
+
+static record_group group_of(const struct item *it) {
+    return it->section == TRIVET_MERGE_LOCKED_LISTS ? RECORD_LOCKED_LISTS : RECORD_LISTS;
+}
+
+/*
+ * Whether a phone's user can have made this state of that one: nothing that lives just goes, nor does a date go back; but
+ * what was deleted may be brought back.
+ */
+static bool can_come_from(const trivet_merge_state *phone, const trivet_merge_state *state,
+                          record_group group) {
+    trivet_merge_section section = record_groups[group].items;
+    trivet_merge_item p, s;
+
+    for (size_t slot = 0; slot < trivet_merge_slot_count(state, section); slot++)
+        for (size_t i = 0; trivet_merge_item_at(state, section, slot, i, &s); i++) {
+            bool there = trivet_merge_item_find(phone, section, s.id, &p, NULL);
+            if (!s.deleted && (!there || p.updated_at < s.updated_at))
+                return false;
+        }
+    return true;
+}
+
+/* ---- conditions ---- */
+
+/* Of one item: whether a phone that holds both states in part holds it in two forms. */
+static bool differs(const struct item *it, const trivet_merge_state *a, const trivet_merge_state *b) {
+    trivet_merge_slice id = {it->id, strlen(it->id)};
+    trivet_merge_item in_a, in_b;
+    trivet_merge_entry entry_a, entry_b;
+    size_t at_a, at_b;
+
+    if (!it->id[0]) {
+        bool has_a = trivet_merge_entry_at(a, it->section, it->label, &entry_a);
+        bool has_b = trivet_merge_entry_at(b, it->section, it->label, &entry_b);
+        return !same_entry(has_a ? &entry_a : NULL, has_b ? &entry_b : NULL);
+    }
+    bool has_a = trivet_merge_item_find(a, it->section, id, &in_a, &at_a);
+    bool has_b = trivet_merge_item_find(b, it->section, id, &in_b, &at_b);
+    return has_a != has_b || (has_a && !same_place_and_value(&in_a, at_a, &in_b, at_b));
+}
+
+/*
+ * A phone that was killed between its writes edits, before its next sync, an item that tells apart the two states that it
+ * mixes. The second history: it was killed a write earlier or later, and the edit was made on the other form.
+ */
+static void killed_between(const struct ledger *l, struct held *h, const trivet_merge_state *merged) {
+    for (int i = 0; i < l->item_count; i++)
+        h->two[i] = differs(&l->items[i], h->state, merged);
+}
+
+/*
+ * A phone that was restored from a backup edits, before its next sync, an item whose text in the backup was no longer the
+ * newest; the edit gives the old text a new date. The second history: the user wrote that text after the restore. That is
+ * so unless the phone's time names a state in which the item has that very text (then the text is none of its edits), and
+ * the phone cannot as well come from what it sent with this time before: that it sends it once more, edited, is just what
+ * a lost confirm looks like.
+ */
+static bool text_may_be_new(const struct ledger *l, const struct phone *p, const struct item *it,
+                            const struct knowledge *know) {
+    bool dead;
+
+    if (know->lost_confirm && can_come_from(p->held.state, know->sent, group_of(it)))
+        return true;
+    if (know->dropped || (l->restored && !know->known && !know->lost_confirm))
+        return true;
+    return !p->held.named || text_in(p->held.named, it, &dead) != text_in(p->held.state, it, &dead);
+}
+
+/* What may become of items in a sync, by no rule's fault. */
+struct fates {
+    struct knowledge know[RECORD_GROUPS];
+    bool may_go[MAX_ITEMS];
+    bool text_old[MAX_ITEMS];
+    bool form_known[MAX_ITEMS]; /* of items that the computer holds dead and the phone live */
+    int64_t died[MAX_ITEMS];    /* of items that the computer has a grave of; else 0 */
+    struct ledger *ledger;
+};
+
+static int note_grave(void *ctx, trivet_merge_section section, size_t slot, const trivet_merge_item *grave) {
+    struct fates *f = ctx;
+    (void)section, (void)slot;
+    f->died[item_number(f->ledger, grave->id)] = grave->deleted_at;
+    return 0;
+}
+
+/*
+ * The computer was restored from a backup, so was a phone (or it was wiped), and the phone's time names a merge that the
+ * computer has forgotten. An item that the phone lacks and the computer holds live may go. The second history: the phone
+ * is not older than the item, but comes from that forgotten merge, in which the item was deleted and purged.
+ */
+static bool may_go(const struct ledger *l, const struct phone *p, const struct item *it,
+                   const struct knowledge *know, const trivet_merge_state *computer) {
+    trivet_merge_slice id = {it->id, strlen(it->id)};
+    bool dead;
+
+    return it->id[0] && l->restored && p->went_back && p->held.since > 0 && !know->known &&
+           !know->lost_confirm && text_in(computer, it, &dead) >= 0 &&
+           !trivet_merge_item_find(p->held.state, it->section, id, NULL, NULL);
+}
+
+static const trivet_merge_item *live_item(const trivet_merge_state *state, const struct item *it,
+                                          trivet_merge_item *out) {
+    trivet_merge_slice id = {it->id, strlen(it->id)};
+    return it->id[0] && trivet_merge_item_find(state, it->section, id, out, NULL) && !out->deleted ? out
+                                                                                                   : NULL;
+}
+
+/* Whether the computer still has a record of a phone's merge in which the item was as it is in `state`: in text, or in all. */
+static bool is_known(const struct phone *p, const struct item *it, const trivet_merge_state *state,
+                     bool in_all) {
+    store_error err = STORE_ERROR_INIT;
+    bool known = false, dead;
+    record *records;
+    size_t count;
+
+    must(record_list(the_store, p->device, p->name, &records, &count, &err) == 0, err.message);
+    for (size_t i = 0; i < 2 * count && !known; i++) {
+        trivet_merge_state *then;
+        const store_name *name = i % 2 ? &records[i / 2].sent : &records[i / 2].snapshot;
+        must(snapshot_read(the_store, name, &then, &err) == 0, err.message);
+        known = in_all ? !differs(it, then, state) : text_in(then, it, &dead) == text_in(state, it, &dead);
+        trivet_merge_state_free(then);
+    }
+    free(records);
+    return known;
+}
+
+/*
+ * The computer was restored from a backup, and no state that it still knows of a phone has the text that the phone's copy of
+ * an item began from. So an edit on either side meets the other without an ancestor, and the later one wins. The second
+ * history: the phone's text is the one that it was given by the merge that is forgotten, and the computer's is new.
+ */
+static bool text_may_be_old(const struct ledger *l, const struct phone *p, const struct item *it,
+                            const struct knowledge *know) {
+    return l->restored && p->held.since > 0 && !know->known && !know->lost_confirm && p->held.named &&
+           !is_known(p, it, p->held.named, false);
+}
+
+/*
+ * A deleted item comes back from a phone that was restored, or that edited it later than it was deleted. The second
+ * history: it was brought back, by the phone's user or on the computer, and the merge that knew of that is forgotten or
+ * dropped, or had just not been confirmed.
+ */
+static bool may_live(const struct ledger *l, const struct phone *p, int number, const struct fates *f) {
+    const struct item *it = &l->items[number];
+    const struct knowledge *know = &f->know[group_of(it)];
+    trivet_merge_item item;
+
+    if (!live_item(p->held.state, it, &item))
+        return false;
+    if (know->lost_confirm)
+        return p->went_back && can_come_from(p->held.state, know->sent, group_of(it));
+    if (!know->dropped && !(l->restored && !know->known))
+        return false;
+    return f->died[number] > 0 ? item.updated_at > f->died[number] : p->went_back && !f->form_known[number];
+}
+
+static void forget_fates(struct fates *f) {
+    for (record_group g = 0; g < RECORD_GROUPS; g++)
+        trivet_merge_state_free(f->know[g].sent);
+}
+
+/* Before a phone syncs; to be released with forget_fates(). */
+static struct fates foresee(struct ledger *l, const struct phone *p, const trivet_merge_state *computer) {
+    struct fates f = {.ledger = l};
+    store_error err = STORE_ERROR_INIT;
+
+    look_up(p, f.know);
+    must(grave_each(the_store, note_grave, &f, &err) == 0, err.message);
+    for (int i = 0; i < l->item_count; i++) {
+        const struct item *it = &l->items[i];
+        trivet_merge_item item;
+        bool dead;
+        f.may_go[i] = may_go(l, p, it, &f.know[group_of(it)], computer);
+        f.form_known[i] = p->went_back && live_item(p->held.state, it, &item) &&
+                          text_in(computer, it, &dead) < 0 && dead && is_known(p, it, p->held.state, true);
+        f.text_old[i] = text_may_be_old(l, p, it, &f.know[group_of(it)]);
+    }
+    return f;
+}
+
+/* After its merge was committed, which made `computer`. */
+static void settle_fates(struct fates *f, struct ledger *l, struct phone *p,
+                         const trivet_merge_state *computer) {
+    for (int i = 0; i < l->item_count; i++) {
+        struct item *it = &l->items[i];
+        bool dead, live = it->id[0] && text_in(computer, it, &dead) >= 0;
+        it->open |= live ? may_live(l, p, i, f) : f->may_go[i];
+        it->text_open |= p->restored && p->reedited[i] && text_may_be_new(l, p, it, &f->know[group_of(it)]);
+        it->text_open |= it->backdated && f->know[group_of(it)].dropped; /* only dates are left */
+        it->text_open |= f->text_old[i];
+    }
+    p->restored = false;
+    memset(p->reedited, 0, sizeof p->reedited);
+}
+
+#endif
