@@ -16,6 +16,19 @@
 
 enum { MAX_EDITS = 500, MAX_ITEMS = 200, LABELS = 3 };
 
+/* Why a loss may be nobody's fault: test_reconcile_open.h has each as a condition, with its proof. */
+enum reason { KILLED_EDIT, RESTORED_EDIT, CAME_BACK, WENT, FORGOTTEN_TEXT, FORGOTTEN_BASE, DATES, REASONS };
+
+static const char *const reasons[REASONS] = {
+    [KILLED_EDIT] = "a phone killed between its writes, then an edit of what tells its two states apart",
+    [RESTORED_EDIT] = "a phone restored, then an edit that gave an old text a new date",
+    [CAME_BACK] = "an item that may as well have been brought back",
+    [WENT] = "computer and phone restored: an item that may as well have been deleted and purged",
+    [FORGOTTEN_TEXT] = "computer restored: a text of the time that it forgot, on two phones",
+    [FORGOTTEN_BASE] = "computer restored: two texts, and the phone's merge that knew both is forgotten",
+    [DATES] = "only dates are left, of clocks that are off",
+};
+
 struct edit {
     int item, previous; /* the edit whose text it replaced; -1: it was the first */
     bool counted;       /* its text was in the computer's state once */
@@ -27,7 +40,8 @@ struct item {
     size_t label;
     bool counted, deleted; /* reached the computer; its deletion did */
     /* What no rule can decide about it: see test_reconcile_open.h. */
-    bool open, text_open, backdated, diverged;
+    unsigned open, text_open; /* bits 1 << reason: for anything; for its text alone */
+    bool backdated;
     bool delete_made; /* somebody deleted it somewhere, whether that arrived or was lost with a phone */
 };
 
@@ -35,7 +49,8 @@ struct ledger {
     struct edit edits[MAX_EDITS];
     struct item items[MAX_ITEMS];
     int edit_count, item_count;
-    bool restored; /* the computer was, from a backup */
+    bool restored;    /* the computer was, from a backup */
+    unsigned excused; /* bits 1 << reason: what went wrong, and was set aside */
 };
 
 /* ---- chance: a seed names a run ---- */
@@ -141,14 +156,22 @@ struct hand {
 };
 
 static void note_edit(struct ledger *l, int item, const struct hand *h, int64_t replaced) {
-    l->items[item].open |= h->two && h->two[item];
+    if (h->two && h->two[item])
+        l->items[item].open |= 1u << KILLED_EDIT;
     l->items[item].backdated |= h->now < replaced;
     if (h->edited)
         h->edited[item] = true;
 }
 
-static bool is_set_aside(const struct ledger *l, const struct item *it) {
-    return it->open || (it->backdated && l->restored);
+/* Ends the run, unless no rule could have done better: then it is counted. */
+static void went_wrong(struct ledger *l, const struct item *it, unsigned open, const char *what) {
+    if (it->backdated && l->restored)
+        open |= 1u << DATES;
+    if (!open) {
+        TRACE("item %.8s\n", it->id);
+        die(what);
+    }
+    l->excused |= open & -open; /* the first of them */
 }
 
 /* A clock as the app has it: what was edited is dated now, be that before what it was. */
@@ -242,17 +265,13 @@ static void count_in(struct ledger *l, const trivet_merge_state *computer) {
         bool dead;
         int text = text_in(computer, it, &dead);
         if (text >= 0) {
-            if (it->deleted && !is_set_aside(l, it)) {
-                TRACE("item %.8s\n", it->id);
-                die("an item that was deleted lives again");
-            }
+            if (it->deleted)
+                went_wrong(l, it, it->open, "an item that was deleted lives again");
             it->counted = true;
             l->edits[text].counted = true;
         } else if (it->id[0] && (it->counted || dead)) {
-            if (!it->delete_made && !is_set_aside(l, it)) {
-                TRACE("item %.8s\n", it->id);
-                die("an item that nobody deleted is gone");
-            }
+            if (!it->delete_made)
+                went_wrong(l, it, it->open, "an item that nobody deleted is gone");
             it->counted = it->deleted = true;
         }
     }
@@ -271,14 +290,15 @@ static void count_sent(struct ledger *l, const trivet_merge_state *phone) {
 }
 
 /* No edit that was counted may have replaced the text that is there in the end, at whatever remove. */
-static void check_text(const struct ledger *l, int item, int final) {
+static void check_text(struct ledger *l, int item, int final) {
     for (int e = 0; e < l->edit_count; e++) {
         if (!l->edits[e].counted || l->edits[e].item != item)
             continue;
         for (int a = l->edits[e].previous; a >= 0; a = l->edits[a].previous)
             if (a == final) {
-                TRACE("item %.8s ends with e%d, which e%d had replaced\n", l->items[item].id, final, e);
-                die("an edit was lost");
+                TRACE("%.8s ends with e%d, which e%d had replaced\n", l->items[item].id, final, e);
+                went_wrong(l, &l->items[item], l->items[item].open | l->items[item].text_open,
+                           "an edit was lost");
             }
     }
 }
@@ -295,17 +315,13 @@ static void check_phone(const struct ledger *l, const trivet_merge_state *comput
         }
 }
 
-static void check_computer(const struct ledger *l, const trivet_merge_state *computer) {
+static void check_computer(struct ledger *l, const trivet_merge_state *computer) {
     for (int i = 0; i < l->item_count; i++) {
         bool dead;
         int text = text_in(computer, &l->items[i], &dead);
-        if (is_set_aside(l, &l->items[i]))
-            continue;
-        if (l->items[i].counted && !l->items[i].deleted && text < 0) {
-            TRACE("item %.8s\n", l->items[i].id);
-            die("an item is gone");
-        }
-        if (text >= 0 && !l->items[i].diverged && !l->items[i].text_open)
+        if (l->items[i].counted && !l->items[i].deleted && text < 0)
+            went_wrong(l, &l->items[i], l->items[i].open, "an item is gone");
+        if (text >= 0)
             check_text(l, i, text);
     }
 }

@@ -21,6 +21,9 @@ struct omissions {
 /* One history; false: it went wrong, and the trace tells how. */
 static bool run(uint64_t seed, const struct omissions *without);
 
+/* Of the last one: bits 1 << reason. */
+static unsigned history_excused(void);
+
 /* The last line of the trace: why it failed. */
 static const char *reason(void) {
     const char *end = trace + trace_len - (trace_len > 0), *line = end;
@@ -53,6 +56,9 @@ static void shrink(uint64_t seed) {
 
 /* ---- many of them ---- */
 
+/* Histories in which something went wrong that was set aside. */
+static unsigned long excused[REASONS];
+
 static unsigned long some_runs(unsigned long first, unsigned long runs, FILE *out) {
     unsigned long failures = 0;
 
@@ -62,7 +68,9 @@ static unsigned long some_runs(unsigned long first, unsigned long runs, FILE *ou
             shrink(seed);
             fprintf(out, "# seed %lu\n%s\n", seed, trace);
             fflush(out);
-        }
+        } else
+            for (int r = 0; r < REASONS; r++)
+                excused[r] += (history_excused() >> r) & 1;
     drop_store();
     return failures;
 }
@@ -84,7 +92,9 @@ static unsigned long shared_runs(unsigned long first, unsigned long runs, unsign
             return runs;
         if (share[i].pid == 0) {
             unsigned long wrong = some_runs(first + begun, count, share[i].out);
-            fprintf(share[i].out, "#= %lu\n", wrong);
+            fprintf(share[i].out, "#= %d %lu\n", REASONS, wrong);
+            for (int r = 0; r < REASONS; r++)
+                fprintf(share[i].out, "#= %d %lu\n", r, excused[r]);
             fclose(share[i].out);
             _exit(0);
         }
@@ -93,13 +103,14 @@ static unsigned long shared_runs(unsigned long first, unsigned long runs, unsign
     for (unsigned i = 0; i < jobs; i++) {
         char line[1024];
         bool told = false;
-        int status;
+        int status, what;
+        unsigned long count;
         waitpid(share[i].pid, &status, 0);
         rewind(share[i].out);
         while (fgets(line, sizeof line, share[i].out))
-            if (strncmp(line, "#= ", 3) == 0) {
-                told = true;
-                failures += strtoul(line + 3, NULL, 10);
+            if (sscanf(line, "#= %d %lu", &what, &count) == 2) {
+                told |= what == REASONS;
+                *(what == REASONS ? &failures : &excused[what]) += count;
             } else
                 fputs(line, stdout);
         fclose(share[i].out);

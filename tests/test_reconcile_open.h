@@ -259,10 +259,14 @@ static void settle_fates(struct fates *f, struct ledger *l, struct phone *p,
     for (int i = 0; i < l->item_count; i++) {
         struct item *it = &l->items[i];
         bool dead, live = it->id[0] && text_in(computer, it, &dead) >= 0;
-        it->open |= live ? may_live(l, p, i, f) : f->may_go[i];
-        it->text_open |= p->restored && p->reedited[i] && text_may_be_new(l, p, it, &f->know[group_of(it)]);
-        it->text_open |= it->backdated && f->know[group_of(it)].dropped; /* only dates are left */
-        it->text_open |= f->text_old[i];
+        if (live ? may_live(l, p, i, f) : f->may_go[i])
+            it->open |= 1u << (live ? CAME_BACK : WENT);
+        if (p->restored && p->reedited[i] && text_may_be_new(l, p, it, &f->know[group_of(it)]))
+            it->text_open |= 1u << RESTORED_EDIT;
+        if (f->text_old[i])
+            it->text_open |= 1u << FORGOTTEN_BASE;
+        if (it->backdated && f->know[group_of(it)].dropped)
+            it->text_open |= 1u << DATES;
     }
     p->restored = false;
     memset(p->reedited, 0, sizeof p->reedited);

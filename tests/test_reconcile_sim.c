@@ -88,7 +88,7 @@ static void restore_ledger(void) {
     const struct ledger *kept = &sim.backup.ledger;
 
     for (int e = kept->edit_count; e < l->edit_count; e++)
-        l->items[l->edits[e].item].diverged = true;
+        l->items[l->edits[e].item].text_open |= 1u << FORGOTTEN_TEXT;
     for (int e = 0; e < l->edit_count; e++)
         l->edits[e].counted = e < kept->edit_count && kept->edits[e].counted;
     for (int i = 0; i < l->item_count; i++) {
@@ -375,6 +375,10 @@ static bool run(uint64_t seed, const struct omissions *without) {
     return fine;
 }
 
+static unsigned history_excused(void) {
+    return sim.ledger.excused;
+}
+
 int main(int argc, char **argv) {
     unsigned long runs = number(argc > 1 ? argv[1] : getenv("TRIVET_SIM_RUNS"), 2000);
     unsigned long first = number(argc > 2 ? argv[2] : NULL, 1);
@@ -384,6 +388,8 @@ int main(int argc, char **argv) {
         return 1;
     failures = jobs > 1 ? shared_runs(first, runs, jobs < MAX_JOBS ? (unsigned)jobs : MAX_JOBS)
                         : some_runs(first, runs, stdout);
+    for (int r = 0; r < REASONS; r++)
+        printf("# undecidable in %lu: %s\n", excused[r], reasons[r]);
     printf("%s 1 - %lu of %lu simulated histories went wrong, seeds %lu to %lu\n1..1\n",
            failures == 0 ? "ok" : "not ok", failures, runs, first, first + runs - 1);
     return failures > 0;

@@ -473,6 +473,97 @@ scenario('a computer restored from a backup', async (s) => {
     await holds(s, phone, words);
 });
 
+/* The data folder as it is now, put back later by the returned function. */
+async function copied(s) {
+    await s.server.stop();
+    fs.rmSync(s.file('backup'), { recursive: true, force: true });
+    fs.cpSync(s.data, s.file('backup'), { recursive: true });
+    await s.serve();
+    return async () => {
+        await s.server.stop();
+        fs.rmSync(s.data, { recursive: true });
+        fs.cpSync(s.file('backup'), s.data, { recursive: true });
+        await s.serve();
+    };
+}
+
+scenario('a computer restored from a backup, with two phones that went on', async (s) => {
+    const { phone, ids } = await settled(s);
+    const other = await s.phone({ deviceId: 'other' });
+    for (let i = 0; i < 2; i++) await s.confirmed(other);
+    const restore = await copied(s);
+    phone.remove(ids.ash); // deleted and purged everywhere: only that the phones lack it can tell
+    other.edit(ids.birch, s.text('birch, edited by the other'));
+    await s.cli(['rm', ids.fir]);
+    for (const each of [phone, other, phone, other]) await s.confirmed(each);
+    for (const each of [phone, other]) each.purge();
+    phone.add('lists', 0, s.text('added after the backup'));
+    for (const each of [phone, other, phone, other]) await s.confirmed(each);
+    await restore();
+    await s.edit(ids.elm, s.text('elm, after the restore'));
+    phone.edit(ids.cedar, s.text('cedar, not synced before'));
+    const words = ['birch, edited by the other', 'cedar, not synced before', 'elm, after the restore', 'oak', 'rowan', 'added after the backup'];
+    for (const each of [phone, other, phone, other]) {
+        await s.confirmed(each);
+        await noQuestions(s);
+    }
+    for (const each of [phone, other]) await holds(s, each, words);
+});
+
+scenario('a computer restored from a backup more than once', async (s) => {
+    const { phone, ids } = await settled(s);
+    const restore = await copied(s);
+    const words = ['birch', 'cedar', 'elm', 'fir', 'oak', 'rowan'];
+    phone.remove(ids.ash);
+    for (let i = 0; i < 3; i++) {
+        phone.add('lists', i, s.text(`round ${i}`));
+        words.push(`round ${i}`);
+        for (let k = 0; k < 2; k++) await s.confirmed(phone);
+        await noQuestions(s);
+        await restore();
+        await s.confirmed(phone);
+        await noQuestions(s);
+        await holds(s, phone, words);
+    }
+});
+
+scenario('a computer and a phone restored from backups of about the same time', async (s) => {
+    const { phone, ids } = await settled(s);
+    const restore = await copied(s);
+    const backup = phone.backup();
+    phone.add('lists', 0, s.text('lost with both'));
+    await s.cli(['rm', ids.ash]);
+    for (let i = 0; i < 3; i++) await s.confirmed(phone);
+    await restore();
+    phone.restore(backup);
+    phone.edit(ids.birch, s.text('birch, after the restores'));
+    await s.edit(ids.cedar, s.text('cedar, after the restores'));
+    for (let i = 0; i < 2; i++) {
+        await s.confirmed(phone);
+        await noQuestions(s);
+        await holds(s, phone, ['ash', 'birch, after the restores', 'cedar, after the restores', 'elm', 'fir', 'oak', 'rowan']);
+    }
+});
+
+scenario('a computer restored from a backup that is older than a phone: it pairs anew, and loses nothing', async (s) => {
+    const { phone, ids } = await settled(s);
+    const restore = await copied(s);
+    const other = await s.phone({ deviceId: 'other' });
+    other.add('lists', 2, s.text('from the other'));
+    for (let i = 0; i < 2; i++) await s.confirmed(other);
+    await s.confirmed(phone);
+    phone.remove(ids.ash);
+    await s.confirmed(phone);
+    await restore();
+    other.edit(ids.birch, s.text('birch, edited by the other'));
+    const again = await s.phone({ deviceId: 'other', storage: other.storage });
+    for (const each of [phone, again, phone]) {
+        await s.confirmed(each);
+        await noQuestions(s);
+    }
+    for (const each of [phone, again]) await holds(s, each, ['birch, edited by the other', 'cedar', 'elm', 'fir', 'oak', 'rowan', 'from the other']);
+});
+
 scenario('a fresh install under an old pairing blanks nothing, and takes no deletion for its own', async (s) => {
     // The app's factory labels and scratchpads have updatedAt 0 (merge §3).
     await s.serve();
