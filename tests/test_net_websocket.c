@@ -30,6 +30,8 @@ static int setup(void **state) {
 
     (void)state;
     options.close_timeout = 600000;
+    options.ping_interval = 0; /* a slow machine must not see one between its frames */
+    options.idle_timeout = 600000;
     start_with(options);
     return 0;
 }
