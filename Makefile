@@ -21,7 +21,7 @@ SOVERSION := 0
 # ---- what the program is built with and needs --------------------------------------------------------------
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodium-dev libjansson-dev \
-                  libsqlite3-dev libqrencode-dev node-llhttp nettle-dev libinih-dev libavahi-client-dev
+                  libsqlite3-dev libzstd-dev libqrencode-dev node-llhttp nettle-dev libinih-dev libavahi-client-dev
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
                   sqlite3 strace faketime systemd iproute2 dbus-daemon avahi-daemon avahi-utils
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper dpkg-dev lintian
@@ -30,7 +30,7 @@ BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
 LLHTTP_INCLUDE ?= /usr/share/include/llhttp
-PKGS       := libuv libsodium jansson sqlite3 libqrencode nettle inih
+PKGS       := libuv libsodium jansson sqlite3 libzstd libqrencode nettle inih
 # Asked of pkg-config when first used, after the packages were installed.
 DEP_CFLAGS  = $(eval DEP_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(DEP_CFLAGS)
 DEP_LIBS    = $(eval DEP_LIBS := $$(shell pkg-config --libs $(PKGS)) -lwslay -lm)$(DEP_LIBS)
@@ -370,7 +370,7 @@ deb: deb-deps
 	$(Q)cd $(BUILD)/deb/trivet-$(VERSION) && mv src/debian debian && \
 	    env -u MAKEFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS='$(strip $(DEB_BUILD_OPTIONS) parallel=$(JOBS))' dpkg-buildpackage -us -uc -b
 	$(Q)rm -rf $(BUILD)/deb/trivet-$(VERSION)
-	$(Q)lintian --allow-root --fail-on error,warning $(BUILD)/deb/*.changes
+	$(Q)lintian --fail-on error,warning $(BUILD)/deb/*.changes
 	$(Q)ls $(BUILD)/deb/*.deb
 
 define install_pages

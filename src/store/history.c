@@ -99,6 +99,13 @@ int history_first(store *s, history_line *out, store_error *err) {
     return one_line(s, sql_get(s, SQL_HISTORY_FIRST, err), out, err);
 }
 
+int history_next_kept(store *s, int64_t id, history_line *out, store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_HISTORY_KEPT, err);
+    sql_int(q, 1, id);
+    int rc = one_line(s, q, out, err);
+    return rc == 0 ? 1 : rc == STORE_NONE ? 0 : rc;
+}
+
 static bool starts_with(const store_name *name, const char *prefix) {
     char hex[65];
     store_name_hex(name, hex);

@@ -39,6 +39,9 @@ int history_get(store *s, int64_t id, history_line *out, store_error *err);
 int history_at(store *s, int64_t time, history_line *out, store_error *err);
 int history_first(store *s, history_line *out, store_error *err);
 
+/* The first line after `id` that keeps a state: 1 there is one, 0 not. */
+int history_next_kept(store *s, int64_t id, history_line *out, store_error *err);
+
 /*
  * The one kept state whose name starts with `prefix` (hex digits of either case). *matches says how many do: 0, 1,
  * or 2 for several.

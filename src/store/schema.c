@@ -90,9 +90,8 @@ static const char version_2[] =
     "CREATE TABLE revival (section INTEGER NOT NULL, id BLOB NOT NULL, time INTEGER NOT NULL,"
     " PRIMARY KEY (section, id)) STRICT, WITHOUT ROWID;";
 
-/* Where a pairing's code says that this computer is. */
-static const char version_3[] = "ALTER TABLE device ADD COLUMN host TEXT NOT NULL DEFAULT '';"
-                                "ALTER TABLE device ADD COLUMN port INTEGER NOT NULL DEFAULT 0;";
+/* What lost goes by its age. */
+static const char version_3[] = "CREATE INDEX lost_by_time ON lost (time);";
 
 /* steps[v] leads from version v to v + 1. */
 static const char *const steps[] = {version_1, version_2, version_3};

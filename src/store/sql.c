@@ -34,8 +34,7 @@ static const char settings[] =
     "PRAGMA journal_size_limit = 2097152;"; /* bytes: and a longer one is cut when it starts anew */
 
 #define DEVICE_COLUMNS                                                                                       \
-    "id, name, named, created_at, lapses_at, last_seen_at, last_sync_at, revoked_at, address, replaces,"     \
-    " host, port"
+    "id, name, named, created_at, lapses_at, last_seen_at, last_sync_at, revoked_at, address, replaces"
 #define HISTORY_COLUMNS "id, time, cause, device, phone, before, after, counts, kept"
 #define LOST_COLUMNS "id, time, device, phone, side, reason, fields, form, stands"
 #define RECORD_COLUMNS "id, sent, snapshot, ancestor, since_before, applied, time"
@@ -48,7 +47,13 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
                      " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 
-    [SQL_BLOB_GET] = "SELECT data FROM blob WHERE name = ?1",
+    [SQL_BLOB_GET] = "SELECT data, coding, base, size FROM blob WHERE name = ?1",
+    [SQL_BLOB_GET_BASE] = "SELECT data, coding, base, size FROM blob WHERE num = ?1",
+    [SQL_BLOB_LOOK] = "SELECT num, coding, base, coalesce(size, length(data)) FROM blob WHERE name = ?1",
+    [SQL_BLOB_REPACK] = "UPDATE blob SET data = ?2, coding = ?3, base = ?4, size = ?5 WHERE num = ?1",
+    [SQL_BLOB_TOP] = "SELECT coalesce(max(num), 0) FROM blob",
+    [SQL_BLOB_NEXT] = "SELECT num FROM blob WHERE num > ?1 AND num <= ?2 ORDER BY num LIMIT 1",
+    [SQL_BLOB_DROP] = "DELETE FROM blob WHERE num = ?1",
     [SQL_BLOB_HAS] = "SELECT 1 FROM blob WHERE name = ?1",
     [SQL_BLOB_PUT] = "INSERT INTO blob (name, data) VALUES (?1, ?2)",
     [SQL_HEAD_GET] = "SELECT name FROM head",
@@ -59,8 +64,6 @@ static const char *const texts[SQL_COUNT] = {
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [SQL_DEVICE_GET] = "SELECT " DEVICE_COLUMNS ", num FROM device WHERE id = ?1",
     [SQL_DEVICE_LIST] = "SELECT " DEVICE_COLUMNS " FROM device ORDER BY num",
-    [SQL_DEVICE_PLACE] = "UPDATE device SET host = ?2, port = ?3 WHERE id = ?1",
-    [SQL_DEVICE_HASH] = "SELECT secret_hash FROM device WHERE id = ?1",
     [SQL_DEVICE_SECRETS] = "SELECT id, secret_hash FROM device ORDER BY num",
     [SQL_DEVICE_SEEN] = "UPDATE device SET lapses_at = 0, k = NULL, last_seen_at = ?2, address = ?3,"
                         " name = CASE WHEN name = '' THEN ?4 ELSE name END WHERE id = ?1",
@@ -100,6 +103,7 @@ static const char *const texts[SQL_COUNT] = {
                          " (SELECT 1 FROM record_since s WHERE s.device = r.device AND s.grp = g.n"
                          " AND s.since = r.since_before AND s.phone = r.phone) ON CONFLICT DO NOTHING",
     [SQL_RECORD_PRUNE] = "DELETE FROM record WHERE phone = ?1 AND id <= ?2",
+    [SQL_RECORD_NAMES] = "SELECT id, sent, snapshot, ancestor FROM record WHERE id > ?1 ORDER BY id LIMIT 1",
     [SQL_SINCE_PUT] = "INSERT INTO record_since (device, grp, since, record, phone)"
                       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     [SQL_SINCE_OF_PHONE] = "SELECT s.record, r.id IS NULL FROM record_since s"
@@ -130,6 +134,13 @@ static const char *const texts[SQL_COUNT] = {
                           " AND ((kept & 1 <> 0 AND substr(hex(after), 1, length(?1)) = ?1)"
                           " OR (kept & 2 <> 0 AND substr(hex(before), 1, length(?1)) = ?1)) ORDER BY id DESC",
 
+    [SQL_HISTORY_KEPT] =
+        "SELECT " HISTORY_COLUMNS " FROM history WHERE kept <> 0 AND id > ?1 ORDER BY id LIMIT 1",
+    [SQL_HISTORY_KEEP] = "UPDATE history SET kept = ?2 WHERE id = ?1",
+    [SQL_HISTORY_OLDEST] = "SELECT id, time, kept FROM history WHERE id > ?1 ORDER BY id LIMIT 1",
+    [SQL_HISTORY_DROP] = "DELETE FROM history WHERE id = ?1",
+    [SQL_LOST_PRUNE] =
+        "DELETE FROM lost WHERE id IN (SELECT id FROM lost WHERE time < ?1 ORDER BY time LIMIT ?2)",
     [SQL_LOST_PUT] = "INSERT INTO lost (time, device, phone, side, reason, fields, form, stands)"
                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [SQL_LOST_LIST] = "SELECT " LOST_COLUMNS " FROM lost WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
@@ -137,6 +148,8 @@ static const char *const texts[SQL_COUNT] = {
 
     [SQL_REVIVAL_PUT] = "INSERT INTO revival (section, id, time) VALUES (?1, ?2, ?3)"
                         " ON CONFLICT (section, id) DO UPDATE SET time = excluded.time",
+    [SQL_REVIVAL_PRUNE] = "DELETE FROM revival WHERE (section, id) IN"
+                          " (SELECT section, id FROM revival WHERE time < ?1 LIMIT ?2)",
     [SQL_REVIVAL_EACH] = "SELECT section, id, time FROM revival",
 
     [SQL_QUESTION_PUT] = "INSERT INTO question (device, kind, deadline, body) VALUES (?1, ?2, ?3, ?4)",

@@ -26,6 +26,12 @@ typedef enum {
     SQL_META_GET,
     SQL_META_SET,
     SQL_BLOB_GET,
+    SQL_BLOB_GET_BASE,
+    SQL_BLOB_LOOK,
+    SQL_BLOB_REPACK,
+    SQL_BLOB_TOP,
+    SQL_BLOB_NEXT,
+    SQL_BLOB_DROP,
     SQL_BLOB_HAS,
     SQL_BLOB_PUT,
     SQL_HEAD_GET,
@@ -33,8 +39,6 @@ typedef enum {
     SQL_DEVICE_PUT,
     SQL_DEVICE_GET,
     SQL_DEVICE_LIST,
-    SQL_DEVICE_PLACE,
-    SQL_DEVICE_HASH,
     SQL_DEVICE_SECRETS,
     SQL_DEVICE_SEEN,
     SQL_DEVICE_SYNCED,
@@ -59,6 +63,7 @@ typedef enum {
     SQL_RECORD_OLDEST,
     SQL_RECORD_LEAVE,
     SQL_RECORD_PRUNE,
+    SQL_RECORD_NAMES,
     SQL_SINCE_PUT,
     SQL_SINCE_OF_PHONE,
     SQL_SINCE_OF_DEVICE,
@@ -72,11 +77,17 @@ typedef enum {
     SQL_HISTORY_AT,
     SQL_HISTORY_FIRST,
     SQL_HISTORY_NAMED,
+    SQL_HISTORY_KEPT,
+    SQL_HISTORY_KEEP,
+    SQL_HISTORY_OLDEST,
+    SQL_HISTORY_DROP,
     SQL_LOST_PUT,
+    SQL_LOST_PRUNE,
     SQL_LOST_LIST,
     SQL_LOST_GET,
     SQL_REVIVAL_PUT,
     SQL_REVIVAL_EACH,
+    SQL_REVIVAL_PRUNE,
     SQL_QUESTION_PUT,
     SQL_QUESTION_DROP,
     SQL_QUESTION_DROP_ALL,
@@ -90,6 +101,7 @@ struct store {
     char *folder;                        /* as the caller gave it */
     char *path;                          /* of the database */
     int lock;                            /* file descriptor that holds the folder's lock */
+    struct blob_marks *marks;            /* of the pruning that is under way, or NULL (marks.h) */
     bool in_transaction;                 /* between store_begin and its end */
 };
 

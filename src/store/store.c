@@ -114,6 +114,8 @@ static int make_database(store *s, char *fresh, store_error *err) {
     int rc = make_file(s->folder, fresh, err);
     if (rc == 0)
         rc = sql_open(s, err);
+    if (rc == 0) /* before anything is in it; pruning gives pages back */
+        rc = sql_exec(s, "PRAGMA auto_vacuum = INCREMENTAL", err);
     if (rc == 0)
         rc = schema_mark(s, err);
     if (rc == 0)
@@ -160,22 +162,46 @@ static int look_for_database(store *s, store_error *err) {
  * their names whenever they are read. It takes a millisecond per megabyte or so, hence only where there are
  * few.
  */
-static int check_structure(store *s, store_error *err) {
-    struct stat st;
-    if (stat(s->path, &st) != 0 || st.st_size > CHECKED_BYTES)
-        return 0;
+static int check_once(store *s, char text[static 128], store_error *err) {
     sqlite3_stmt *q = NULL;
     int rc = sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &q, NULL);
     if (rc != SQLITE_OK)
         return sql_fail(s, rc, err);
-    char text[128] = "";
+    *text = '\0';
     rc = sql_row(s, q, err);
     if (rc > 0)
-        sql_text_of(q, 0, text, sizeof text);
+        sql_text_of(q, 0, text, 128);
     sqlite3_finalize(q);
-    if (rc < 0)
-        return rc;
-    return strcmp(text, "ok") == 0 ? 0 : store_fail_damaged(s, err, text);
+    return rc < 0 ? rc : strcmp(text, "ok") == 0;
+}
+
+static int check_structure(store *s, store_error *err) {
+    struct stat st;
+    char text[128];
+    if (stat(s->path, &st) != 0 || st.st_size > CHECKED_BYTES)
+        return 0;
+    int rc = check_once(s, text, err);
+    if (rc == 0) /* a check that lacked memory for a moment takes that for damage */
+        rc = check_once(s, text, err);
+    return rc < 0 ? rc : rc > 0 ? 0 : store_fail_damaged(s, err, text);
+}
+
+/*
+ * A database of a version that could not give pages back is written anew, once, where it is small: a transaction of
+ * SQLite's own, and no harm if there is no room for it. A large one keeps its free pages for what comes.
+ */
+static void let_it_shrink(store *s) {
+    struct stat st;
+    sqlite3_stmt *q = NULL;
+    int mode = -1;
+    if (stat(s->path, &st) != 0 || st.st_size > CHECKED_BYTES ||
+        sqlite3_prepare_v2(s->db, "PRAGMA auto_vacuum", -1, &q, NULL) != SQLITE_OK)
+        return;
+    if (sqlite3_step(q) == SQLITE_ROW)
+        mode = sqlite3_column_int(q, 0);
+    sqlite3_finalize(q);
+    if (mode == 0)
+        sqlite3_exec(s->db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM", NULL, NULL, NULL);
 }
 
 static int open_database(store *s, bool create, store_error *err) {
@@ -200,8 +226,10 @@ static int open_database(store *s, bool create, store_error *err) {
         rc = check_structure(s, err);
     if (rc == 0) /* a backup may have come back without it */
         rc = sql_exec(s, "PRAGMA journal_mode = WAL", err);
-    if (rc == 0)
+    if (rc == 0) {
         sql_keep_log(s, false);
+        let_it_shrink(s);
+    }
     return rc;
 }
 
