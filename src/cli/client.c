@@ -9,6 +9,7 @@
 #include "serve/config.h"
 #include "serve/reachable.h"
 #include "serve/requests.h"
+#include "serve/upkeep.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -117,6 +118,31 @@ static int refuse_empty(const char *folder) {
                                  : "");
 }
 
+static void ignore(void *ctx, const char *message) {
+    (void)ctx;
+    (void)message;
+}
+
+/*
+ * Where no server ever runs, commands drop what is old (store/prune.h), once a day. Not with settings that are wrong, which
+ * may have said to keep it; and no command fails because of it.
+ */
+static void keep_up(store *s) {
+    store_error err = STORE_ERROR_INIT;
+    prune_limits limits;
+    config settings;
+    prune *run;
+
+    config_init(&settings);
+    if (!prune_due(s, print_now()) || config_load(&settings, NULL, ignore, NULL) != 0)
+        return;
+    upkeep_limits(&settings, &limits);
+    if ((run = prune_new(&limits)) != NULL)
+        while (prune_step(run, s, print_now(), &err) > 0)
+            ;
+    prune_end(run, s);
+}
+
 /* -1: another process holds the store; *holder is its pid, 0 if unknown. */
 static int ask_store(const call *c, reply *out, long *holder) {
     store_error err = STORE_ERROR_INIT;
@@ -137,6 +163,7 @@ static int ask_store(const call *c, reply *out, long *holder) {
     if (fresh) /* it may be a slip of the finger */
         print_note("%s: a new data folder was made", c->common->data);
     status = run_here(c, s, out);
+    keep_up(s);
     store_close(s);
     return status;
 }

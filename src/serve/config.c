@@ -26,6 +26,7 @@ struct key {
 #define FIELD(field) offsetof(config, field), sizeof(((config *)NULL)->field)
 #define SECONDS 1e3
 #define HOURS 3600e3
+#define AGES (100000 * 24 * HOURS)
 #define GIB (1 << 30)
 
 static const struct key keys[] = {
@@ -50,6 +51,12 @@ static const struct key keys[] = {
     {"metrics", CHOICE, FIELD(metrics), "local", .words = "off local on", .live = true},
     {"hook", PROGRAM, FIELD(hook), "", .live = true},
     {"hook_timeout", DURATION, FIELD(hook_timeout), "30s", .min = 100, .max = HOURS, .live = true},
+    {"keep_all", DURATION, FIELD(keep_all), "1d", .min = 1000, .max = AGES, .live = true},
+    {"keep_hourly", DURATION, FIELD(keep_hourly), "30d", .min = 0, .max = AGES, .live = true},
+    {"keep_daily", DURATION, FIELD(keep_daily), "400d", .min = 0, .max = AGES, .live = true},
+    {"keep_history", DURATION, FIELD(keep_history), "800d", .min = 0, .max = AGES, .live = true},
+    {"keep_lost", DURATION, FIELD(keep_lost), "400d", .min = 0, .max = AGES, .live = true},
+    {"keep_deleted", DURATION, FIELD(keep_deleted), "400d", .min = 24 * HOURS, .max = AGES, .live = true},
     {"record", TEXT, FIELD(record), "", .live = false},
     {"log_level", CHOICE, FIELD(log_level), "info", .words = "error warning info debug", .live = true},
     {"log_format", CHOICE, FIELD(log_format), "auto", .words = "auto plain logfmt json", .live = true},

@@ -36,9 +36,11 @@ typedef struct {
     unsigned unauthenticated_per_address, unauthenticated_max;
     double large_threshold;
     policy on_tie, on_large_change;
-    unsigned metrics;               /* METRICS_... */
-    char hook[1024];                /* an absolute path; "": none (hook.h) */
-    int64_t hook_timeout;           /* ms */
+    unsigned metrics;                              /* METRICS_... */
+    char hook[1024];                               /* an absolute path; "": none (hook.h) */
+    int64_t hook_timeout;                          /* ms */
+    int64_t keep_all, keep_hourly, keep_daily;     /* ms: past states (store/prune.h) */
+    int64_t keep_history, keep_lost, keep_deleted; /* ms */
     char record[1024];              /* the folder where each merge is kept as a case; "": nowhere */
     unsigned log_level, log_format; /* log.h's enums */
 } config;

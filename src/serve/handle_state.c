@@ -6,6 +6,7 @@
 
 #include "serve/commit.h"
 #include "serve/counts.h"
+#include "serve/lost_edits.h"
 #include "state/edit.h"
 #include "state/prefix.h"
 
@@ -368,6 +369,22 @@ static int refuse_document(request *r, int code, const trivet_merge_error *why, 
                           why->path, why->path[0] ? ": " : "", why->reason);
 }
 
+/* What of the computer's own gives way to the document. */
+static int note_lost(request *r, const trivet_merge_state *in, const trivet_merge_state *head,
+                     const trivet_merge_result *merged) {
+    store_error err = STORE_ERROR_INIT;
+    const lost_edits lost = {.device = "",
+                             .phone_name = "",
+                             .phone = in,
+                             .computer = head,
+                             .merged = trivet_merge_result_snapshot(merged),
+                             .result = merged,
+                             .import = true,
+                             .now = r->ctx->now};
+
+    return lost_edits_note(r->ctx->store, &lost, &err) == 0 ? 0 : request_refuse_store(r, &err);
+}
+
 int handle_import(request *r) {
     trivet_merge_error why = TRIVET_MERGE_ERROR_INIT;
     trivet_merge_counts counts;
@@ -409,7 +426,8 @@ int handle_import(request *r) {
         goto out;
     }
     if (request_answer(r, "counts", numbers) == 0 &&
-        request_answer(r, "ties", json_integer((json_int_t)ties)) == 0)
+        request_answer(r, "ties", json_integer((json_int_t)ties)) == 0 &&
+        (replace || note_lost(r, in, c.before, merged) == 0))
         result = change_commit(r, &c, replace ? replaced : trivet_merge_result_snapshot(merged), "import",
                                &counts);
 out:

@@ -206,7 +206,8 @@ static int look_through(struct look *l, bool any) {
             l->side = first.side;
             l->held = first.side == TRIVET_MERGE_PHONE ? l->merge->phone : l->merge->computer;
         }
-        rc = look_at(l, from, to);
+        if (!l->merge->import || l->side == TRIVET_MERGE_COMPUTER)
+            rc = look_at(l, from, to);
         from = to;
     }
     return rc;

@@ -14,6 +14,7 @@ typedef struct {
     const trivet_merge_state *merged;
     /* The merge that made it of them; NULL: several did, after a large change was answered. */
     const trivet_merge_result *result;
+    bool import; /* the phone's side is a file, which is still there: what it gives up is not written down */
     int64_t now;
 } lost_edits;
 

@@ -57,6 +57,18 @@ static int refuse_thinned(store *s, const history_line *line, past_error *why) {
                             : refuse_store(why, &err);
 }
 
+/* The state before a line is mostly the one after the line before it, which is kept for longer. */
+static bool is_after_of_older(store *s, const history_line *line) {
+    store_error err = STORE_ERROR_INIT;
+    history_line *older = NULL;
+    size_t count = 0;
+    bool same = history_list(s, line->id, 1, &older, &count, &err) == 0 && count == 1 &&
+                (older->kept & HISTORY_AFTER) != 0 && store_name_equal(&older->after, &line->before);
+
+    free(older);
+    return same;
+}
+
 static int of_line(store *s, int64_t id, bool before, store_name *out, int64_t *line, past_error *why) {
     store_error err = STORE_ERROR_INIT;
     history_line found;
@@ -67,6 +79,10 @@ static int of_line(store *s, int64_t id, bool before, store_name *out, int64_t *
                       (long long)id);
     if (rc != 0)
         return refuse_store(why, &err);
+    if (before && !(found.kept & HISTORY_BEFORE) && is_after_of_older(s, &found)) {
+        *out = found.before;
+        return 0;
+    }
     if ((found.kept & (before ? HISTORY_BEFORE : HISTORY_AFTER)) == 0)
         return refuse_thinned(s, &found, why);
     *out = before ? found.before : found.after;

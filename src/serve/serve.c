@@ -14,15 +14,13 @@
 #include "serve/hook.h"
 #include "serve/metrics.h"
 #include "serve/mdns.h"
-#include "serve/metrics.h"
-#include "serve/moved.h"
 #include "serve/notify.h"
 #include "serve/pairing_code.h"
 #include "serve/reachable.h"
 #include "serve/requests.h"
-#include "serve/roster.h"
 #include "serve/watchdog.h"
 #include "store/access.h"
+#include "serve/upkeep.h"
 #include "store/device.h"
 #include "store/question.h"
 
@@ -47,13 +45,13 @@ struct server {
     control_plane *control;
     hook *hook;
     metrics *metrics;
+    upkeep *upkeep;
     mdns *mdns; /* NULL: nothing is announced */
-    moved_watch *moved;
     watchdog watchdog;
     uv_signal_t signals[3];
     char name[257], id[SERVER_ID_LEN + 1];
     int64_t started; /* ms since 1970 */
-    roster *roster;  /* NULL until the store was read */
+    size_t devices;  /* paired and in use, for /health */
     bool stopping, hurried, listener_closed, on_terminal;
 };
 
@@ -95,16 +93,13 @@ static void on_http(void *owner, const http_request *request, http_response *res
     struct server *s = owner;
     bool ping = strcmp(request->path, "/ping") == 0, health = strcmp(request->path, "/health") == 0;
     bool numbers = strcmp(request->path, "/metrics") == 0;
-    char *proof = roster_prove(s->roster, request);
 
     arrived(s, request->address);
-    if (!ping && !health && !numbers && !proof)
+    if (!ping && !health && !numbers)
         return; /* 404 */
     if (strcmp(request->method, "GET") != 0) {
         response->status = 405;
         response->allow = "GET, HEAD";
-    } else if (proof) {
-        answer_json(response, json_pack("{s:s, s:s}", "status", "ok", "proof", proof));
     } else if (numbers) {
         answer_metrics(s, request, response);
     } else if (ping) {
@@ -112,9 +107,8 @@ static void on_http(void *owner, const http_request *request, http_response *res
     } else {
         answer_json(response, json_pack("{s:s, s:s, s:I, s:I}", "status", "ok", "version", TRIVET_VERSION,
                                         "uptime", (json_int_t)((wall_clock() - s->started) / 1000), "devices",
-                                        (json_int_t)roster_devices(s->roster)));
+                                        (json_int_t)s->devices));
     }
-    free(proof);
 }
 
 static void on_websocket(void *owner, websocket *ws) {
@@ -158,42 +152,45 @@ static void on_refused(void *owner, const char *address, const char *reason) {
                                          .reason = reason});
 }
 
-/* ---- what must be known of devices here, read on the worker ---- */
+/* ---- how many devices there are, counted on the worker ---- */
 
-struct read_roster {
+struct count {
     worker_job job;
     struct server *server;
-    roster *roster;
+    size_t devices;
 };
 
-static void take_roster(struct server *s, roster *fresh) {
-    if (!fresh)
-        return;
-    if (s->host.listener)
-        listener_set_known_hosts(s->host.listener, roster_names(fresh));
-    roster_free(s->roster);
-    s->roster = fresh;
+static size_t count_devices(store *s) {
+    store_error err = STORE_ERROR_INIT;
+    device *list = NULL;
+    size_t count = 0, used = 0;
+
+    if (device_list(s, &list, &count, &err) != 0)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        used += list[i].revoked_at == 0 && list[i].lapses_at == 0;
+    free(list);
+    return used;
 }
 
-static void run_read(worker_job *job) {
-    struct read_roster *r = (struct read_roster *)job;
-    r->roster = roster_read(r->server->host.store);
+static void run_count(worker_job *job) {
+    struct count *c = (struct count *)job;
+    c->devices = count_devices(c->server->host.store);
 }
 
-static void done_read(worker_job *job) {
-    struct read_roster *r = (struct read_roster *)job;
-    take_roster(r->server, r->roster);
-    free(r);
+static void done_count(worker_job *job) {
+    struct count *c = (struct count *)job;
+    c->server->devices = c->devices;
+    free(c);
 }
 
 static void on_devices_changed(void *owner) {
-    struct read_roster *r = calloc(1, sizeof *r);
+    struct count *c = calloc(1, sizeof *c);
 
-    if (!r)
+    if (!c)
         return;
-    *r = (struct read_roster){.job = {run_read, done_read, NULL}, .server = owner};
-    moved_watch_look(r->server->moved);
-    worker_submit(&r->server->worker, &r->job);
+    *c = (struct count){.job = {run_count, done_count, NULL}, .server = owner};
+    worker_submit(&c->server->worker, &c->job);
 }
 
 /* ---- settings ---- */
@@ -213,7 +210,6 @@ static void listener_settings(const struct server *s, listener_options *out) {
     out->port = c->port;
     out->allow_any = c->allow_any;
     out->server_name = s->name;
-    out->known_hosts = roster_names(s->roster);
     out->extra_host = out->host; /* whoever was told to reach it by that name may */
     /* The protocol's machine ends a slow handshake with 4002; the listener's own limit is for what never gets
      * so far. */
@@ -277,9 +273,9 @@ static void stop(struct server *s) {
     notify("STOPPING=1");
     if (s->metrics)
         metrics_close(s->metrics);
+    upkeep_close(s->upkeep);
     mdns_close(s->mdns);
     hook_close(s->hook);
-    moved_watch_close(s->moved);
     listener_close(s->host.listener);
 }
 
@@ -354,7 +350,7 @@ static int open_store(struct server *s, const char *folder) {
     if (check_access(folder, &err) == 0 && store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 &&
         read_id(s, &err) == 0 && question_drop_all(s->host.store, &err) == 0 &&
         device_drop_lapsed(s->host.store, wall_clock(), &err) == 0) {
-        take_roster(s, roster_read(s->host.store));
+        s->devices = count_devices(s->host.store);
         return 0;
     }
     if (err.code == STORE_LOCKED && err.holder)
@@ -397,14 +393,13 @@ static int start_listener(struct server *s) {
 }
 
 /* Where that does not succeed the server is there all the same: phones have its address from their codes. */
-static int start_network(struct server *s) {
+static int start_mdns(struct server *s) {
     mdns_options options = {
         .loop = &s->loop, .name = s->name, .id = s->id, .port = listener_port(s->host.listener)};
 
     options.bound_count = listener_bound(s->host.listener, &options.bound);
     if (s->config->mdns)
         s->mdns = mdns_new(&options);
-    s->moved = moved_watch_new(&s->host, options.port);
     return 0;
 }
 
@@ -495,9 +490,9 @@ static void greet(struct server *s) {
     if (s->config->record[0])
         log_greeting("each merge is recorded in %s, with stand-ins for texts; numbers stay",
                      s->config->record);
-    if (roster_devices(s->roster) == 0 && isatty(STDERR_FILENO))
+    if (s->devices == 0 && isatty(STDERR_FILENO))
         show_first_code(s);
-    else if (roster_devices(s->roster) == 0)
+    else if (s->devices == 0)
         log_greeting("No phone is paired yet: `trivet pair` shows a code.");
     print_listening(s, port);
     notify("READY=1");
@@ -534,8 +529,8 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
         log_warning("hook: out of memory, it will not be run");
     if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
         (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
-        (status = start_network(s)) == 0 && (status = start_control(s)) == 0 &&
-        (status = start_metrics(s)) == 0)
+        (status = start_mdns(s)) == 0 && (status = start_control(s)) == 0 &&
+        (status = start_metrics(s)) == 0 && (status = (s->upkeep = upkeep_new(&s->host)) ? 0 : EX_OSERR) == 0)
         greet(s);
     else if (s->host.listener)
         stop(s);
@@ -546,13 +541,12 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
             uv_close((uv_handle_t *)&s->signals[i], NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
 
+    upkeep_free(s->upkeep);
     metrics_free(s->metrics);
     control_plane_free(s->control);
     mdns_free(s->mdns);
     hook_free(s->hook);
-    moved_watch_free(s->moved);
     listener_free(s->host.listener);
-    roster_free(s->roster);
     store_close(s->host.store);
     uv_loop_close(&s->loop);
     free(s->config);

@@ -1,5 +1,6 @@
 /* Past states: what happened, what differs, what lost, and bringing it back on every phone (merge §2, §3, §6, §10). */
-import { assert, essence, itemWith, itemsOf, scenario, texts } from './harness.mjs';
+import fs from 'node:fs';
+import { assert, itemWith, itemsOf, scenario, sleep, texts } from './harness.mjs';
 
 const live = (state) => itemsOf(state).filter((item) => !item.deleted);
 
@@ -284,4 +285,39 @@ scenario('what a pick and the choice in a large change left aside is listed', as
     await s.cli(['restore', large.restore]);
     await s.confirmed(b);
     assert.ok(itemWith(await s.expectSame(b), s.text('only here')));
+});
+
+scenario('an import keeps what it overwrites', async (s) => {
+    const milk = await s.add(s.text('milk'));
+    const file = s.file('in.json');
+    fs.writeFileSync(file, JSON.stringify({ lists: [[{ ...milk, text: s.text('soy milk'), updatedAt: milk.updatedAt + 1000 }]] }));
+    await s.cli(['import', file]);
+    const [row, ...rest] = await s.json(['history', '--lost']);
+    assert.deepEqual([rest, row.side, row.reason, row.changes[0].before.text], [[], 'computer', 'newer', s.text('milk')]);
+    await s.cli(['restore', row.restore]);
+    assert.ok(itemWith(await s.export(), s.text('milk')));
+});
+
+scenario('the server thins out what is old, and what is left is whole', async (s) => {
+    const milk = await s.add(s.text('milk'));
+    for (let i = 0; i < 5; i++) await s.edit(milk.id, s.text(`milk ${i}`));
+    const lines = await s.json(['history']);
+    const state = await s.export();
+    await sleep(1100);
+    await s.serve({ env: { TRIVET_KEEP_ALL: '1s', TRIVET_LOG_LEVEL: 'debug' } });
+    await s.server.says(/pruned/);
+    assert.deepEqual(await s.export(), state);
+    const left = await s.json(['history']);
+    assert.deepEqual(left.map(({ id, counts }) => ({ id, counts })), lines.map(({ id, counts }) => ({ id, counts })));
+    // All in one hour, or in two: then the last of each is kept.
+    const kept = left.filter((line) => line.state);
+    assert.ok(kept.length <= 2 && kept[0].id === 6, JSON.stringify(kept));
+    if (kept.length === 1) {
+        const { stderr } = await s.cli(['diff', '3'], { expect: 66 });
+        assert.match(stderr, /no longer kept; the nearest that is: 6/);
+        assert.equal((await s.json(['history', '--full']))[2].changes, null);
+    }
+    const phone = await s.phone();
+    for (let i = 0; i < 2; i++) await s.confirmed(phone);
+    await s.expectSame(phone);
 });

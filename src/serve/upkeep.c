@@ -1,0 +1,109 @@
+/*
+ *     IDLE --- timer ---> RUNNING --- the last step ---> IDLE
+ *
+ * While a run is under way the store keeps marks that every job on the worker may write to. So a run that is given up
+ * because the server stops is ended on the worker, too, by a last job.
+ */
+#include "serve/upkeep.h"
+
+#include "log.h"
+#include "serve/event.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+enum { FIRST_MS = 3000, EVERY_MS = 3600 * 1000 };
+
+struct upkeep {
+    worker_job job;
+    host *host;
+    uv_timer_t timer;
+    prune *run; /* the worker's while a job is there; NULL: none is under way */
+    bool stop;  /* for the job that is given to the worker next: end the run */
+    bool closing;
+    int result;
+    store_error error;
+};
+
+void upkeep_limits(const config *c, prune_limits *out) {
+    *out = (prune_limits)PRUNE_LIMITS_INIT;
+    out->all = c->keep_all;
+    out->hourly = c->keep_hourly;
+    out->daily = c->keep_daily;
+    out->lines = c->keep_history;
+    out->lost = c->keep_lost;
+    out->graves = out->records.age_ms = c->keep_deleted;
+}
+
+static void on_run(worker_job *job) {
+    upkeep *u = (upkeep *)job;
+
+    u->result = u->stop ? 0 : prune_step(u->run, u->host->store, wall_clock(), &u->error);
+    if (u->stop)
+        prune_end(u->run, u->host->store);
+}
+
+static void tell(const prune_counts *n) {
+    if (n->thinned + n->lines + n->lost + n->records + n->graves + n->blobs + n->packed > 0)
+        log_event(LOG_DEBUG, "pruned", LOG_NUMBER("states", (long long)n->thinned),
+                  LOG_NUMBER("lines", (long long)n->lines), LOG_NUMBER("records", (long long)n->records),
+                  LOG_NUMBER("graves", (long long)n->graves), LOG_NUMBER("parts", (long long)n->blobs),
+                  LOG_NUMBER("packed", (long long)n->packed), LOG_NUMBER("steps", (long long)n->steps));
+}
+
+static void on_done(worker_job *job) {
+    upkeep *u = (upkeep *)job;
+
+    if (u->stop) {
+        u->run = NULL;
+        return;
+    }
+    if (u->result > 0) {
+        u->stop = u->closing;
+        worker_submit(u->host->worker, &u->job);
+        return;
+    }
+    if (u->result < 0)
+        event_store_error(u->host, &u->error);
+    else
+        tell(prune_done(u->run));
+    prune_end(u->run, u->host->store); /* its marks are gone already */
+    u->run = NULL;
+    malloc_trim(0); /* an idle server stays small */
+}
+
+static void on_timer(uv_timer_t *timer) {
+    upkeep *u = timer->data;
+    prune_limits limits;
+
+    upkeep_limits(u->host->config, &limits);
+    if (u->run || u->closing || !(u->run = prune_new(&limits)))
+        return; /* in an hour, then */
+    u->error = (store_error)STORE_ERROR_INIT;
+    worker_submit(u->host->worker, &u->job);
+}
+
+upkeep *upkeep_new(host *h) {
+    upkeep *u = calloc(1, sizeof *u);
+
+    if (!u)
+        return NULL;
+    u->host = h;
+    u->job = (worker_job){on_run, on_done, NULL};
+    uv_timer_init(h->loop, &u->timer);
+    u->timer.data = u;
+    uv_timer_start(&u->timer, on_timer, FIRST_MS, EVERY_MS);
+    uv_unref((uv_handle_t *)&u->timer);
+    return u;
+}
+
+void upkeep_close(upkeep *u) {
+    if (!u || u->closing)
+        return;
+    u->closing = true;
+    uv_close((uv_handle_t *)&u->timer, NULL);
+}
+
+void upkeep_free(upkeep *u) {
+    free(u);
+}
