@@ -304,11 +304,16 @@ int handle_pending(request *r) {
     out = open_memstream(&r->raw_out, &r->raw_out_len);
     if (out) {
         fputc('[', out);
-        for (size_t i = 0; i < count; i++)
-            fprintf(out, "%s{\"id\":%lld,\"device\":\"%s\",\"kind\":\"%s\",\"deadline\":%lld,\"%s\":%s}",
+        for (size_t i = 0; i < count; i++) {
+            /* A large change's body is an object whose keys stand here beside the others. */
+            bool ties = strcmp(rows[i].kind, "tie") == 0;
+            size_t len = strlen(rows[i].body), brace = !ties && len >= 2;
+            fprintf(out, "%s{\"id\":%lld,\"device\":\"%s\",\"kind\":\"%s\",\"deadline\":%lld,%s",
                     i ? "," : "", (long long)rows[i].id, rows[i].device, rows[i].kind,
-                    (long long)rows[i].deadline, strcmp(rows[i].kind, "tie") == 0 ? "ties" : "large_change",
-                    rows[i].body);
+                    (long long)rows[i].deadline, ties ? "\"ties\":" : "");
+            fwrite(rows[i].body + brace, 1, len - 2 * brace, out);
+            fputc('}', out);
+        }
         fputc(']', out);
     }
     question_list_free(rows, count);

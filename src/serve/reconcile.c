@@ -28,6 +28,7 @@
 #include "serve/commit.h"
 #include "serve/counts.h"
 #include "serve/late.h"
+#include "serve/question_body.h"
 #include "serve/lost_edits.h"
 #include "serve/recording.h"
 #include "store/device.h"
@@ -210,51 +211,12 @@ static int remember(reconcile *r, const trivet_merge_tie *tie, trivet_merge_side
     return (a->item_id || !tie->item_id.data) && a->field && a->phone_value && a->computer_value ? 0 : -1;
 }
 
-static void write_slice(FILE *f, const char *key, trivet_merge_slice s, const char *quote) {
-    fprintf(f, ",\"%s\":%s", key, quote);
-    fwrite(s.data, 1, s.len, f);
-    fputs(quote, f);
-}
-
-/* The array of merge §7. Slices are JSON already. */
-static char *ties_json(const trivet_merge_result *result) {
-    char *text = NULL;
-    size_t size = 0, count = trivet_merge_result_tie_count(result);
-    FILE *f = open_memstream(&text, &size);
-
-    if (!f)
-        return NULL;
-    for (size_t i = 0; i < count; i++) {
-        trivet_merge_tie tie;
-        trivet_merge_result_tie(result, i, &tie);
-        fprintf(f, "%s{\"section\":\"%s\",\"slot\":%zu", i ? "," : "[",
-                trivet_merge_section_name(tie.section), tie.slot);
-        if (tie.item_id.data)
-            write_slice(f, "itemId", tie.item_id, "\"");
-        write_slice(f, "field", tie.field, "\"");
-        write_slice(f, "phoneValue", tie.phone_value, "");
-        write_slice(f, "computerValue", tie.computer_value, "");
-        write_slice(f, "itemContext", tie.context, "\"");
-        fputs("}", f);
-    }
-    fputs(count ? "]" : "[]", f);
-    return fclose(f) == 0 ? text : NULL;
-}
-
 static reconcile_outcome ask(reconcile *r, const char *kind, char *body) {
     if (!body)
         return failed(r);
     r->question = body;
     r->question_kind = kind;
     return RECONCILE_ASK;
-}
-
-static reconcile_outcome ask_large(reconcile *r, const trivet_merge_large_change *large) {
-    char *body = NULL;
-    if (asprintf(&body, "{\"known\":%zu,\"phoneMissing\":%zu,\"computerMissing\":%zu}", large->known,
-                 large->phone_missing, large->computer_missing) < 0)
-        body = NULL;
-    return ask(r, "large_change", body);
 }
 
 /* An answer will be about what this merge was to be made of. */
@@ -541,9 +503,10 @@ static reconcile_outcome on_large_change(reconcile *r, const trivet_merge_large_
     policy p = r->settings.on_large_change;
 
     record_guard(r);
+    char *body = p == POLICY_ASK ? question_large(large, r->choice.guard, r->phone, r->computer) : NULL;
     keep_asked(r);
     if (p == POLICY_ASK)
-        return ask_large(r, large);
+        return ask(r, "large_change", body);
     answered_by(r, p, "large_change");
     if (p == POLICY_CANCEL)
         return RECONCILE_DECLINED;
@@ -553,7 +516,7 @@ static reconcile_outcome on_large_change(reconcile *r, const trivet_merge_large_
 
 static reconcile_outcome on_ties(reconcile *r) {
     if (r->settings.on_tie != POLICY_CANCEL)
-        return ask(r, "tie", ties_json(r->result));
+        return ask(r, "tie", question_ties(r->result, phone_to_merge(r)));
     answered_by(r, POLICY_CANCEL, "tie");
     return RECONCILE_DECLINED;
 }

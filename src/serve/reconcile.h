@@ -68,8 +68,7 @@ bool reconcile_changed(const reconcile *r); /* whether the computer's state chan
 
 /* ---- questions ---- */
 
-/* After ASK: "tie" or "large_change", and its body: an array of ties (merge §7) or {known, ...} (merge §8),
- * as JSON text. */
+/* After ASK: "tie" or "large_change", and its body as JSON text (question_body.h). */
 const char *reconcile_question(const reconcile *r, const char **kind);
 
 /*

@@ -28,7 +28,7 @@
  *                                                   pending, version, arrived (others have connected),
  *                                                   code_made (since the start)
  *     pending                                       raw*: [{id, device, kind, deadline,
- *                                                   ties|large_change}]
+ *                                                   ties | large_change, examples}]
  *     history  before?, limit?, since?              lines: [{id, time, cause, device?, phone?, counts, state?
  *                                                   (its name, where kept), before (bool: kept)}], newest
  *                                                   first, ids below `before`; more (bool)
