@@ -2,9 +2,19 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/resolve_screen.h"
+#include "cli/terminal.h"
 
 #include <string.h>
 #include <sysexits.h>
+
+static int on_screen(const cli_common *common, const char *id, bool locked) {
+    int64_t number = 0;
+
+    if (id && !options_number("resolve", "ID", id, 1, INT64_MAX, &number))
+        return EX_USAGE;
+    return resolve_on_screen(common, number, locked);
+}
 
 /* Collects --tie N. */
 static int take_tie(void *ctx, const char *typed) {
@@ -76,7 +86,7 @@ static int resolve(const cli_common *common, json_t *request) {
 
 int cli_resolve(int argc, char **argv) {
     const char *pick = NULL, *use = NULL;
-    bool cancel = false;
+    bool cancel = false, locked = false;
     json_t *ties = json_array(), *request;
     const cli_option options[] = {
         {"pick", "SIDE", "ties: take the value of the phone or of the computer", .string = &pick},
@@ -84,12 +94,15 @@ int cli_resolve(int argc, char **argv) {
          .ctx = ties},
         {"use", "WHAT", "a large change: use the computer's state, the phone's, or both", .string = &use},
         {"cancel", NULL, "give the sync up; nothing changes", .flag = &cancel},
+        {"locked", NULL, "show the texts of locked lists on the screen", .flag = &locked},
         CLI_OPTIONS_END,
     };
     const cli_usage usage = {
         "resolve",
-        "[ID] --pick phone|computer [--tie N]...\n[ID] --use computer|phone|both\n[ID] --cancel",
-        "Answers a question that `trivet pending` shows. ID may be left out where only one is open.\n"
+        "[ID] [--locked]\n[ID] --pick phone|computer [--tie N]...\n[ID] --use computer|phone|both\n[ID] "
+        "--cancel",
+        "Answers a question that `trivet pending` shows. ID may be left out where only one is open. On a\n"
+        "terminal, and without an answer given, it shows the question and is answered with a few keys.\n"
         "A question of several ties stays open until each is picked.",
         options,
         CLI_JSON,
@@ -98,7 +111,10 @@ int cli_resolve(int argc, char **argv) {
     cli_common common;
     int status = options_parse(&usage, &argc, &argv, &common);
 
-    if (status < 0 && (status = check(pick, use, cancel, ties)) == 0) {
+    if (status < 0 && !pick && !use && !cancel && json_array_size(ties) == 0 && !common.json &&
+        terminal_usable())
+        status = on_screen(&common, argc > 0 ? argv[0] : NULL, locked);
+    else if (status < 0 && (status = check(pick, use, cancel, ties)) == 0) {
         request = make_request(argc > 0 ? argv[0] : NULL, pick, use, cancel, ties);
         status = request ? resolve(&common, request) : EX_USAGE;
     }
