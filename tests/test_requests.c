@@ -477,7 +477,8 @@ static void test_pending(void **state) {
     fixture *f = *state;
     store_error err = STORE_ERROR_INIT;
     question_row tie = {.device = "abc", .kind = "tie", .deadline = 99, .body = "[{\"field\":\"text\"}]"};
-    question_row large = {.device = "def", .kind = "large_change", .deadline = 100, .body = "{\"large_change\":{\"known\":9}}"};
+    question_row large = {
+        .device = "def", .kind = "large_change", .deadline = 100, .body = "{\"large_change\":{\"known\":9}}"};
     char expected[256];
 
     assert_int_equal(ask(f, json_pack("{s:s}", "do", "pending")), 0);

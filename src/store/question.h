@@ -14,7 +14,7 @@ typedef struct {
     char device[65];
     char kind[16];    /* "tie" or "large_change" */
     int64_t deadline; /* ms since 1970 */
-    char *body; /* JSON (serve/question_body.h); the list's owner's */
+    char *body;       /* JSON (serve/question_body.h); the list's owner's */
 } question_row;
 
 int question_add(store *s, question_row *row, store_error *err); /* fills the id in; copies `body` */
