@@ -4,6 +4,8 @@
  */
 #include "test_merge_support.h"
 
+#include "sort.h"
+
 #include "buffer.h"
 #include "state.h"
 
@@ -189,12 +191,61 @@ static void paths_of_every_length(void **unused) {
     }
 }
 
+static int compare_numbers(const void *a, const void *b) {
+    int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+/* Few and many, with keys that differ in any of their bytes and with equal ones: in the order of keys, then of what they stand for. */
+static void sorted_by_keys(void **unused) {
+    (void)unused;
+    enum { MOST = 3000 };
+    static int numbers[MOST];
+    static tm_keyed items[MOST], spare[MOST];
+    uint64_t seed = 1;
+    for (size_t count = 0; count <= MOST; count = count * 3 / 2 + 1) {
+        for (unsigned shift = 0; shift < 64; shift += 4) {
+            uint64_t all = 0, sum = 0;
+            for (size_t i = 0; i < count; i++) {
+                numbers[i] = (int)random_below(&seed, MOST);
+                uint64_t key = (uint64_t)random_below(&seed, 1 + count / 4) << shift;
+                items[i] = (tm_keyed){key, &numbers[i]};
+                all += key ^ (uintptr_t)&numbers[i];
+            }
+            tm_sort_keyed(items, count, compare_numbers, spare);
+            for (size_t i = 0; i < count; i++) {
+                sum += items[i].key ^ (uintptr_t)items[i].item;
+                if (i > 0)
+                    assert_true(items[i - 1].key < items[i].key ||
+                                (items[i - 1].key == items[i].key &&
+                                 compare_numbers(items[i - 1].item, items[i].item) <= 0));
+            }
+            assert_int_equal(sum, all);
+        }
+    }
+}
+
+/* Keys sort as doubles do, and as the first bytes of ids. */
+static void keys_of_values(void **unused) {
+    (void)unused;
+    static const double ascending[] = {-1e308, -2.5, -2, -5e-324, 0, 5e-324, 1e-300, 1, 1.5, 1e308};
+    static const char *const ids[] = {"", "a", "aa", "ab", "b", "b\xc3\xa9", "\xc3\xa9"};
+    for (size_t i = 1; i < sizeof ascending / sizeof *ascending; i++)
+        assert_true(tm_key_of_double(ascending[i - 1]) < tm_key_of_double(ascending[i]));
+    assert_int_equal(tm_key_of_double(-0.0), tm_key_of_double(0.0));
+    for (size_t i = 1; i < sizeof ids / sizeof *ids; i++)
+        assert_true(tm_key_of_bytes(ids[i - 1], strlen(ids[i - 1])) <
+                    tm_key_of_bytes(ids[i], strlen(ids[i])));
+    assert_int_equal(tm_key_of_bytes("12345678a", 9), tm_key_of_bytes("12345678b", 9));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_beyond_memory),   cmocka_unit_test(a_chunk_that_ends_unaligned),
         cmocka_unit_test(an_index_that_empties), cmocka_unit_test(ids_with_one_hash),
         cmocka_unit_test(ids_that_begin_alike),  cmocka_unit_test(a_full_state),
-        cmocka_unit_test(paths_of_every_length),
+        cmocka_unit_test(paths_of_every_length), cmocka_unit_test(sorted_by_keys),
+        cmocka_unit_test(keys_of_values),
     };
     return cmocka_run_group_tests_name("merge: inside", tests, NULL, NULL);
 }

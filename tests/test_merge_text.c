@@ -321,6 +321,38 @@ static void too_many_pairs(void **unused) {
     }
 }
 
+/* The bound is for all of them together, in their order. */
+static void too_many_pairs_together(void **unused) {
+    (void)unused;
+    enum { COUNT = 1600 };
+    static const char *const first[] = {"", "p" N, "c" N}, *const last[] = {"z" N, "z" N "q" N, "z" N "d" N};
+    trivet_merge_state *s[3];
+    trivet_merge_result *r;
+    trivet_merge_entry entry;
+    for (int i = 0; i < 3; i++) {
+        char *text = alternating(first[i], COUNT, last[i]), *json = allocate(2 * strlen(text) + 256);
+        sprintf(
+            json,
+            "{\"scratchpad\":[{\"content\":\"%s\",\"updatedAt\":%d},{\"content\":\"%s\",\"updatedAt\":%d}]}",
+            text, 10 + i, text, 10 + i);
+        s[i] = read_text(json); /* which it borrows from */
+        free(text);
+        text = write_text(s[i]);
+        trivet_merge_state_free(s[i]);
+        free(json);
+        assert_int_equal(trivet_merge_state_read_steal(text, strlen(text), TRIVET_MERGE_PHONE, &s[i], NULL),
+                         0);
+    }
+    assert_int_equal(trivet_merge(s[0], s[1], s[2], NULL, &r, NULL), 0);
+    assert_true(trivet_merge_entry_at(trivet_merge_result_snapshot(r), TRIVET_MERGE_SCRATCHPAD, 0, &entry));
+    assert_memory_equal(entry.text.data, "p" N "c" N "a" N, 9);
+    assert_true(trivet_merge_entry_at(trivet_merge_result_snapshot(r), TRIVET_MERGE_SCRATCHPAD, 1, &entry));
+    assert_memory_equal(entry.text.data, "c" N "a" N "b" N, 9);
+    trivet_merge_result_free(r);
+    for (int i = 0; i < 3; i++)
+        trivet_merge_state_free(s[i]);
+}
+
 /* Long texts whose lines all differ, shuffled: quick, and no less exact. */
 static void a_large_text(void **unused) {
     (void)unused;
@@ -348,9 +380,11 @@ static void a_large_text(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rules),          cmocka_unit_test(as_a_whole),   cmocka_unit_test(labels),
-        cmocka_unit_test(alignment),      cmocka_unit_test(lines),        cmocka_unit_test(swapped),
-        cmocka_unit_test(too_many_pairs), cmocka_unit_test(a_large_text),
+        cmocka_unit_test(rules),          cmocka_unit_test(as_a_whole),
+        cmocka_unit_test(labels),         cmocka_unit_test(alignment),
+        cmocka_unit_test(lines),          cmocka_unit_test(swapped),
+        cmocka_unit_test(too_many_pairs), cmocka_unit_test(too_many_pairs_together),
+        cmocka_unit_test(a_large_text),
     };
     return cmocka_run_group_tests_name("merge: text", tests, NULL, NULL);
 }
