@@ -284,6 +284,10 @@ check-all: check-all-deps check
 	$(run_tests) 'node tests/oracle/compare.mjs 100000 1000000' '$(BUILD)/tests/test_merge_properties 1000000 1000000'
 	@echo '-- simulated histories'
 	$(Q)TRIVET=$(BUILD)/trivet TEST_TIMEOUT=7200 tests/run.sh '$(BUILD)/tests/test_reconcile_sim 200000 1 $(JOBS)'
+	@echo '-- retention: random lives, and a year'
+	$(run_tests) '$(BUILD)/tests/test_store_prune 1000 1000'
+	$(call again) $(BUILD)/bench/bench_retention
+	$(Q)$(BUILD)/bench/bench_retention
 	@echo '-- valgrind'
 	$(Q)export TRIVET_SIM_RUNS=20 TRIVET_GROWTH_PART=15; $(run_tests_bare) $(patsubst %,'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite %',$(TEST_BIN))
 	@echo '-- address and undefined behaviour sanitizers'
