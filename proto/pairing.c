@@ -21,14 +21,25 @@ enum { K_TEXT = 43 }; /* 32 bytes in base64url without padding */
 
 /* ---- what the fields may be ---- */
 
+/* A link-local one may name the interface behind a %, as whoever keeps the code wrote it there: codes that a
+ * computer shows have none, since it means nothing on another machine. */
 static bool is_bracketed_ipv6(const char *text, size_t len) {
-    char inside[INET6_ADDRSTRLEN];
+    static const char zone_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    enum { ZONE_MAX = 15 };
+    char inside[INET6_ADDRSTRLEN + 1 + ZONE_MAX];
     struct in6_addr address;
     if (len < 4 || len - 2 >= sizeof inside || text[0] != '[' || text[len - 1] != ']')
         return false;
     memcpy(inside, text + 1, len - 2);
     inside[len - 2] = '\0';
-    return inet_pton(AF_INET6, inside, &address) == 1;
+    char *percent = strchr(inside, '%');
+    if (percent != NULL) {
+        size_t zone = strlen(percent + 1);
+        if (zone == 0 || zone > ZONE_MAX || strspn(percent + 1, zone_chars) != zone)
+            return false;
+        *percent = '\0';
+    }
+    return inet_pton(AF_INET6, inside, &address) == 1 && (percent == NULL || IN6_IS_ADDR_LINKLOCAL(&address));
 }
 
 /* An IPv4 address is spelled as a name is. */

@@ -144,6 +144,20 @@ void doctor_port(doctor *d) {
 
 /* ---- addresses ---- */
 
+/* Phones that look for this computer where it is not any more. */
+static void find_moved(doctor *d) {
+    const json_t *moved = json_object_get(d->status, "moved"), *one = json_array_get(moved, 0);
+    const char *name = reply_string(one, "name");
+
+    if (one)
+        doctor_find(d, DOCTOR_PROBLEM, "addresses",
+                    "Have the router give this computer the old address (a DHCP reservation), or make a new "
+                    "code: `trivet pair --replace DEVICE`, with `--host NAME.local` one that outlives moves.",
+                    "%s was paired with %s port %u, which is not this computer's now (phones like it: %zu)",
+                    name[0] ? name : reply_string(one, "id"), reply_string(one, "host"),
+                    (unsigned)reply_number(one, "port"), json_array_size(moved));
+}
+
 void doctor_addresses(doctor *d) {
     reachable_address all[REACHABLE_MAX];
     size_t count = reachable_all(all), used = 0;
@@ -162,6 +176,7 @@ void doctor_addresses(doctor *d) {
                     "this computer has none that a phone could reach");
     else
         doctor_find(d, DOCTOR_OK, "addresses", NULL, "%s", list);
+    find_moved(d);
 }
 
 /* ---- the packet filter ---- */
@@ -282,20 +297,10 @@ void doctor_firewall(doctor *d) {
 
 /* ---- mDNS ---- */
 
-static bool avahi_answers(void) {
-    const struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/run/avahi-daemon/socket"};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool answers = fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    return answers;
-}
-
 void doctor_mdns(doctor *d) {
     const json_t *mdns = json_object_get(d->status, "mdns");
     const char *state = reply_string(mdns, "state"), *name = reply_string(mdns, "name");
-    bool runs = avahi_answers();
+    bool runs = reachable_avahi_runs();
 
     if (mdns ? strcmp(state, "off") == 0 : !d->settings.mdns)
         doctor_find(d, DOCTOR_OK, "mdns", NULL, "off, as the settings say");

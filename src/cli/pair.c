@@ -3,11 +3,14 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "serve/pairing_code.h"
+#include "serve/reachable.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static int print_code_json(json_t *response) {
     char *text;
@@ -50,6 +53,23 @@ static void note_server(const cli_common *common, const reply *r) {
                    "address.");
 }
 
+/* A name that leads nowhere is noticed when the phone does not connect, and then nobody thinks of it. */
+static void note_name(const char *host) {
+    char own[256] = "";
+    size_t len = strlen(host);
+
+    if (len < 7 || strcasecmp(host + len - 6, ".local") != 0)
+        return;
+    if (!reachable_avahi_runs())
+        print_note("avahi-daemon does not run here, so no phone finds %s: install it, or leave --host out.",
+                   host);
+    if (gethostname(own, sizeof own - 1) == 0 &&
+        (strcspn(own, ".") != len - 6 || strncasecmp(own, host, len - 6) != 0))
+        print_note("This computer goes by %.*s.local on the network, unless it was told otherwise; %s may be "
+                   "another one.",
+                   (int)strcspn(own, "."), own, host);
+}
+
 int cli_pair(int argc, char **argv) {
     const char *host = NULL, *name = NULL, *replace = NULL;
     bool web = false;
@@ -87,6 +107,8 @@ int cli_pair(int argc, char **argv) {
     if (status != 0)
         return status;
     note_server(&common, &r);
+    if (host)
+        note_name(host);
     status = common.json ? print_code_json(r.response) : print_code(r.response);
     reply_release(&r);
     return status;

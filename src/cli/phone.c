@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/phone_verbs.h"
 #include "cli/print.h"
+#include "phone/discover.h"
 #include "phone/folder.h"
 #include "phone/session.h"
 
@@ -28,7 +29,20 @@ static int read_code(const char *from, char **text, size_t *len) {
     return *text != NULL ? 0 : print_failure(EX_OSERR, "out of memory");
 }
 
-static int init_with(const char *folder, const char *from, const char *name) {
+/* "fe80::1%eth0" is written in brackets, as a code has it; the encoder knows what may stand there. */
+static bool set_host(trivet_proto_pairing *pairing, const char *host) {
+    char *unused = NULL;
+    bool bare = strchr(host, ':') != NULL && host[0] != '[';
+    int n = snprintf(pairing->ip, sizeof pairing->ip, bare ? "[%s]" : "%s", host);
+    bool fits = n > 0 && (size_t)n < sizeof pairing->ip &&
+                trivet_proto_pairing_encode(pairing, &unused) == TRIVET_PROTO_OK;
+    if (unused != NULL)
+        sodium_memzero(unused, strlen(unused));
+    free(unused);
+    return fits;
+}
+
+static int init_with(const char *folder, const char *from, const char *name, const char *at) {
     trivet_proto_pairing pairing;
     trivet_proto_error bad = {"", ""};
     edit_error err = EDIT_ERROR_INIT;
@@ -40,7 +54,10 @@ static int init_with(const char *folder, const char *from, const char *name) {
     int code = trivet_proto_pairing_decode(text, len, &pairing, &bad);
     sodium_memzero(text, len);
     free(text);
-    if (code != 0)
+    if (code == 0 && at != NULL && !set_host(&pairing, at))
+        status =
+            print_failure(EX_USAGE, "\"%.100s\" is no address: give an IPv4 or IPv6 address, or a name", at);
+    else if (code != 0)
         status = print_failure(
             EX_DATAERR, "that is no pairing code (%s%s%s); `trivet pair --json` on the computer makes one",
             bad.path, bad.path[0] == '\0' ? "" : ": ", bad.reason);
@@ -59,13 +76,14 @@ static int init_with(const char *folder, const char *from, const char *name) {
 }
 
 static int verb_init(const char *folder, int argc, char **argv) {
-    const char *from = NULL, *name = NULL;
+    const char *from = NULL, *name = NULL, *at = NULL;
     const cli_option options[] = {
+        {"host", "HOST", "look for the computer there, not where the code says", .string = &at},
         {"pairing", "FILE|JSON|-", "what `trivet pair --json` printed", .string = &from},
         {"name", "NAME", "what the computer calls this phone (default: the machine's name)", .string = &name},
         CLI_OPTIONS_END};
     const cli_usage usage = {"phone init",
-                             "--pairing FILE|JSON|- [--name NAME]",
+                             "--pairing FILE|JSON|- [--name NAME] [--host HOST]",
                              "Makes a phone, or pairs the one that is there anew: it keeps its lists.",
                              options,
                              CLI_NO_DATA,
@@ -77,7 +95,7 @@ static int verb_init(const char *folder, int argc, char **argv) {
         return status;
     if (from == NULL)
         return options_refuse("phone init", "--pairing is missing");
-    return init_with(folder, from, name);
+    return init_with(folder, from, name, at);
 }
 
 /* ---- sync ---- */
@@ -112,12 +130,14 @@ static void print_synced_json(const phone_session_result *r) {
 
 static int verb_sync(const char *folder, int argc, char **argv) {
     const char *typed = NULL;
+    bool look = false, moved = false;
     const cli_option options[] = {
         {"timeout", "SECONDS", "how long all of it may take (default: 300)", .string = &typed},
+        {"discover", NULL, "look for the computer on the network if it is not where it was", .flag = &look},
         CLI_OPTIONS_END};
     const cli_usage usage = {
         "phone sync",
-        "[--timeout SECONDS]",
+        "[--timeout SECONDS] [--discover]",
         "Syncs with the computer that the phone is paired with. The exit status is 0 after a sync, 1 where "
         "the\ncomputer gave it up, 69 where it cannot be reached, 76 where it breaks the protocol, 77 where "
         "it does\nnot accept the pairing.",
@@ -137,15 +157,81 @@ static int verb_sync(const char *folder, int argc, char **argv) {
     phone_folder *f = NULL;
     phone_session_result result;
     edit_error err = EDIT_ERROR_INIT;
-    if (phone_folder_open(folder, &f, &err) != 0 || phone_session_run(f, &session, &result, &err) != 0)
+    if (phone_folder_open(folder, &f, &err) != 0 || (look && discover_computer(f, &moved, &err) != 0) ||
+        phone_session_run(f, &session, &result, &err) != 0)
         status = print_failure(err.status, "%s", err.message);
     else {
+        if (moved)
+            print_note("the computer was found at %s:%u and will be looked for there from now on",
+                       phone_folder_pairing(f)->ip, (unsigned)phone_folder_pairing(f)->port);
         if (common.json)
             print_synced_json(&result);
         else
             print_synced(&result);
         status = print_finish();
     }
+    phone_folder_close(f);
+    return status;
+}
+
+/* ---- discover ---- */
+
+/* In columns; what strangers call themselves is shown as print_line shows what is foreign. */
+static void print_found(const discovered *d, bool ours) {
+    char where[80];
+    snprintf(where, sizeof where, strchr(d->address, ':') != NULL ? "[%s]:%u" : "%s:%u", d->address, d->port);
+    printf("%-28s ", where);
+    print_line(stdout, d->name, strlen(d->name));
+    puts(ours ? "  (this phone's computer)" : "");
+}
+
+static int print_all_found(const discovered *list, size_t count, const bool *ours, bool json) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        if (!json)
+            print_found(&list[i], ours[i]);
+        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:i, s:s, s:b}", "name", list[i].name, "host",
+                                               list[i].host, "address", list[i].address, "port",
+                                               (int)list[i].port, "id", list[i].id, "ours", (int)ours[i]));
+    }
+    if (json && json_dumpf(array, stdout, JSON_INDENT(2)) == 0)
+        putchar('\n');
+    json_decref(array);
+    return print_finish();
+}
+
+static int verb_discover(const char *folder, int argc, char **argv) {
+    const cli_option options[] = {CLI_OPTIONS_END};
+    const cli_usage usage = {
+        "phone discover",
+        "",
+        "Lists the servers that are announced on the network (mDNS). With --state DIR it "
+        "also asks each\nfor a proof that it is the computer that the phone is paired "
+        "with. The exit status is 1 where there\nis none.",
+        options,
+        CLI_JSON | CLI_NO_DATA,
+        0,
+        0};
+    cli_common common;
+    int status = options_parse(&usage, &argc, &argv, &common);
+    if (status >= 0)
+        return status;
+    phone_folder *f = NULL;
+    discovered *list = NULL;
+    size_t count = 0;
+    bool ours[DISCOVER_MAX] = {false};
+    edit_error err = EDIT_ERROR_INIT;
+    if ((folder != NULL && phone_folder_open(folder, &f, &err) != 0) ||
+        discover_all(&list, &count, &err) != 0)
+        status = print_failure(err.status, "%s", err.message);
+    else {
+        for (size_t i = 0; f != NULL && phone_folder_pairing(f)->device[0] != '\0' && i < count; i++)
+            ours[i] = discover_proven(phone_folder_pairing(f), list[i].address, list[i].port);
+        status = print_all_found(list, count, ours, common.json);
+        if (status == 0 && count == 0)
+            status = print_failure(1, "no server is announced on this network");
+    }
+    free(list);
     phone_folder_close(f);
     return status;
 }
@@ -167,6 +253,7 @@ static const struct {
     {"pad", phone_pad, "prints or writes a scratchpad"},
     {"list", phone_list, "prints the lists"},
     {"sync", verb_sync, "syncs with the computer"},
+    {"discover", verb_discover, "lists the servers on the network"},
     {"export", phone_export, "prints the whole state as JSON"},
 };
 
@@ -202,7 +289,7 @@ int cli_phone(int argc, char **argv) {
         if (strcmp(argv[at], VERBS[i].name) != 0)
             continue;
         bool asks = at + 1 < argc && strcmp(argv[at + 1], "--help") == 0;
-        if (!asks && (folder == NULL || folder[0] == '\0'))
+        if (!asks && VERBS[i].run != verb_discover && (folder == NULL || folder[0] == '\0'))
             return options_refuse("phone", "whose? Say the phone's folder: trivet phone --state DIR %s",
                                   argv[at]);
         return VERBS[i].run(folder, argc - at, argv + at);

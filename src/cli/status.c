@@ -47,6 +47,29 @@ static void print_server(const json_t *s) {
     print_network(s);
 }
 
+/* Codes that lead elsewhere, and what to do: the first few by name. */
+static void print_moved(const json_t *s) {
+    const json_t *moved = json_object_get(s, "moved"), *d;
+    size_t i;
+
+    json_array_foreach(moved, i, d) {
+        const char *name = reply_string(d, "name"), *host = reply_string(d, "host");
+        if (i == 5)
+            break;
+        print_styled(stdout, PRINT_BAD, "moved     ");
+        print_line(stdout, name[0] ? name : reply_string(d, "id"),
+                   strlen(name[0] ? name : reply_string(d, "id")));
+        fputs(" was paired with ", stdout);
+        print_line(stdout, host, strlen(host));
+        printf(" port %lld, which is not this computer's now\n", (long long)reply_number(d, "port"));
+    }
+    if (i > 0)
+        puts("          Have the router give this computer the old address (a DHCP reservation), or make a "
+             "new\n"
+             "          code: `trivet pair --replace DEVICE`, with `--host NAME.local` one that outlives "
+             "moves.");
+}
+
 static void print_status(const json_t *s) {
     const char *folder = reply_string(s, "folder");
     int64_t pending = reply_number(s, "pending");
@@ -61,6 +84,7 @@ static void print_status(const json_t *s) {
     if (json_object_get(s, "connections"))
         printf(", %lld connected", (long long)reply_number(s, "connections"));
     printf("\nlast sync %s\n", print_when(reply_number(s, "last_sync"), print_now(), when, sizeof when));
+    print_moved(s);
     if (pending > 0)
         printf("questions %lld open: `trivet pending` shows %s\n", (long long)pending,
                pending == 1 ? "it" : "them");

@@ -213,3 +213,15 @@ void address_of_peer(const uv_tcp_t *tcp, char out[static ADDRESS_SIZE]) {
     if (uv_tcp_getpeername(tcp, (struct sockaddr *)&address, &len) == 0)
         address_format((struct sockaddr *)&address, out);
 }
+
+uint16_t address_of_own_end(const uv_tcp_t *tcp, char out[static ADDRESS_SIZE]) {
+    struct sockaddr_storage address;
+    int len = sizeof address;
+
+    out[0] = '\0';
+    if (uv_tcp_getsockname(tcp, (struct sockaddr *)&address, &len) != 0)
+        return 0;
+    address_format((struct sockaddr *)&address, out);
+    return ntohs(
+        ((struct sockaddr_in6 *)(void *)&address)->sin6_port); /* at the same place in both families */
+}

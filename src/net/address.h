@@ -34,4 +34,7 @@ void address_network(const char *address, char out[static ADDRESS_SIZE]);
 /* The peer of a connected stream; empty where it is gone already. */
 void address_of_peer(const uv_tcp_t *tcp, char out[static ADDRESS_SIZE]);
 
+/* The other end, which is ours: its address, and as the result its port, 0 where it is gone. */
+uint16_t address_of_own_end(const uv_tcp_t *tcp, char out[static ADDRESS_SIZE]);
+
 #endif

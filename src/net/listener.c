@@ -170,6 +170,10 @@ static void make_room(listener *l, const peer *newest) {
         bound_places(l, NULL, l->options.unauthenticated_max, "too many connections");
 }
 
+void listener_set_known_hosts(listener *l, const char *const *names) {
+    l->options.known_hosts = names;
+}
+
 void listener_authenticated(listener *l, websocket *ws) {
     peer *p = websocket_hook_context(ws);
 

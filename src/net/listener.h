@@ -19,6 +19,8 @@ typedef struct {
     const char *method; /* "GET"; borrowed for the call, like all here */
     const char *path;   /* without the query */
     const char *address;
+    const char *local; /* the address of ours that was asked, and its port */
+    uint16_t local_port;
     bool loopback;
 } http_request;
 
@@ -47,6 +49,7 @@ typedef struct {
     bool allow_any;                   /* protocol §1: `allow = any` */
     const char *server_name;          /* <name> and <name>.local pass as Host */
     const char *extra_host;           /* a configured name, or NULL */
+    const char *const *known_hosts;   /* more of them, up to a NULL; borrowed, may be NULL */
     uint64_t unauthenticated_timeout; /* ms from accept until listener_authenticated; 10000 */
     unsigned unauthenticated_per_address, unauthenticated_max; /* 8, 64 */
     size_t max_head, max_body;                                 /* bytes; 16 KiB, 64 KiB */
@@ -54,7 +57,7 @@ typedef struct {
 } listener_options;
 
 #define LISTENER_OPTIONS_INIT                                                                                \
-    { NULL, 8080, false, "trivet", NULL, 10000, 8, 64, 16384, 65536, WEBSOCKET_OPTIONS_INIT }
+    { NULL, 8080, false, "trivet", NULL, NULL, 10000, 8, 64, 16384, 65536, WEBSOCKET_OPTIONS_INIT }
 
 /*
  * Binds and listens; 0, or a negative libuv error (UV_EADDRINUSE, UV_EACCES, ...). Strings are copied; `events`
@@ -71,6 +74,9 @@ uint16_t listener_port(const listener *l);
 
 /* The addresses listened on, "::" or "0.0.0.0" for all; *out is borrowed. */
 size_t listener_bound(const listener *l, const struct sockaddr_storage **out);
+
+/* Other names in place of options.known_hosts; borrowed until the next call, or the listener's end. */
+void listener_set_known_hosts(listener *l, const char *const *names);
 
 /* The peer has shown its secret: it leaves the unauthenticated places and their time-out. */
 void listener_authenticated(listener *l, websocket *ws);

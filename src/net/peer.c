@@ -185,7 +185,14 @@ static bool find_destination(const http_head *head, destination *out) {
 
 static void answer_request(peer *p, const http_head *head, const char *path) {
     bool is_head = strcmp(head->method, "HEAD") == 0, last = !head->keep_alive;
-    http_request request = {is_head ? "GET" : head->method, path, p->address, p->loopback};
+    char local[ADDRESS_SIZE];
+    uint16_t port = address_of_own_end(p->tcp, local);
+    http_request request = {.method = is_head ? "GET" : head->method,
+                            .path = path,
+                            .address = p->address,
+                            .local = local,
+                            .local_port = port,
+                            .loopback = p->loopback};
     http_response response = {0};
     char *allow = NULL;
 
@@ -232,6 +239,14 @@ static void upgrade(peer *p, const http_head *head) {
     p->host->events->on_websocket(p->host->owner, ws);
 }
 
+static bool host_allowed(const listener_options *options, const char *host) {
+    bool allowed = handshake_host_allowed(host, options->server_name, options->extra_host);
+
+    for (const char *const *known = options->known_hosts; known && *known && !allowed; known++)
+        allowed = handshake_host_allowed(host, NULL, *known);
+    return allowed;
+}
+
 /* One whole request. */
 static void handle_request(peer *p, const http_head *head) {
     const listener_options *options = p->host->options;
@@ -251,8 +266,7 @@ static void handle_request(peer *p, const http_head *head) {
             peer_refuse(p, status, reason);
         else
             upgrade(p, head);
-    } else if (strcmp(to.path, "/ping") != 0 &&
-               !(to.host && handshake_host_allowed(to.host, options->server_name, options->extra_host))) {
+    } else if (strcmp(to.path, "/ping") != 0 && !(to.host && host_allowed(options, to.host))) {
         peer_refuse(p, 403, "host");
     } else {
         answer_request(p, head, to.path);

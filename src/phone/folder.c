@@ -240,6 +240,20 @@ static int read_pairing(phone_folder *f, edit_error *err) {
     return result;
 }
 
+int phone_folder_move(phone_folder *f, const char *ip, uint16_t port, bool keep, edit_error *err) {
+    snprintf(f->pairing.ip, sizeof f->pairing.ip, "%s", ip);
+    f->pairing.port = port;
+    if (!keep)
+        return 0;
+    bool held = f->lock_fd >= 0;
+    if (phone_folder_lock(f, err) != 0)
+        return -1;
+    int result = write_pairing(f, err);
+    if (!held)
+        phone_folder_unlock(f);
+    return result;
+}
+
 /* ---- the state ---- */
 
 static const char *skip_space(const char *at) {

@@ -44,6 +44,9 @@ const trivet_proto_pairing *phone_folder_pairing(const phone_folder *f);
 const char *phone_folder_name(const phone_folder *f);
 const char *phone_folder_path(const phone_folder *f);
 
+/* From now on the computer is looked for there, as a pairing writes it; `keep`: by later commands, too. */
+int phone_folder_move(phone_folder *f, const char *ip, uint16_t port, bool keep, edit_error *err);
+
 /* Waits for other commands on the same folder, which hold it for milliseconds. */
 int phone_folder_lock(phone_folder *f, edit_error *err);
 void phone_folder_unlock(phone_folder *f);

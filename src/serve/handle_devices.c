@@ -4,6 +4,7 @@
  */
 #include "serve/handlers.h"
 
+#include "serve/moved.h"
 #include "state/edit.h"
 #include "store/device.h"
 #include "store/question.h"
@@ -116,7 +117,8 @@ int handle_pair(request *r) {
         return -1;
     if (device_drop_lapsed(r->ctx->store, r->ctx->now, &err) != 0 ||
         device_create(r->ctx->store, name, replaces ? replaced.id : NULL, r->ctx->now, &made, pairing.secret,
-                      pairing.k, &err) != 0) {
+                      pairing.k, &err) != 0 ||
+        device_set_place(r->ctx->store, made.id, pairing.ip, pairing.port, &err) != 0) {
         request_refuse_store(r, &err);
         goto out;
     }
@@ -183,6 +185,7 @@ static json_t *device_json(request *r, const device *d) {
         put(object, "last_sync", json_integer(d->last_sync_at)) &&
         put(object, "revoked", json_integer(d->revoked_at)) &&
         put(object, "lapses", json_integer(d->lapses_at)) && put(object, "address", text(d->address)) &&
+        put(object, "host", text(d->host)) && put(object, "port", json_integer(d->port)) &&
         put(object, "replaces", text(d->replaces)) && put(object, "phones", phones_json(r, d->id)))
         return object;
     json_decref(object);
@@ -268,6 +271,25 @@ static int answer_folder(request *r) {
     return result;
 }
 
+/* Phones whose codes lead elsewhere by now. */
+static int answer_moved(request *r) {
+    store_error err = STORE_ERROR_INIT;
+    device *moved = NULL;
+    size_t count = 0;
+    json_t *array = json_array();
+
+    if (moved_find(r->ctx->store, r->ctx->alone ? 0 : r->ctx->port, &moved, &count, &err) != 0) {
+        json_decref(array);
+        return request_refuse_store(r, &err);
+    }
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:i}", "id", moved[i].id, "name",
+                                               text(moved[i].name), "host", text(moved[i].host), "port",
+                                               (int)moved[i].port));
+    free(moved);
+    return request_answer(r, "moved", array);
+}
+
 int handle_status(request *r) {
     trivet_merge_state *state;
     size_t len, paired, items, locked;
@@ -285,7 +307,7 @@ int handle_status(request *r) {
         request_answer(r, "items", json_integer((json_int_t)items)) != 0 ||
         request_answer(r, "locked_items", json_integer((json_int_t)locked)) != 0 ||
         request_answer(r, "devices", json_integer((json_int_t)paired)) != 0 ||
-        request_answer(r, "last_sync", json_integer(last_sync)) != 0)
+        request_answer(r, "last_sync", json_integer(last_sync)) != 0 || answer_moved(r) != 0)
         return -1;
     return 0;
 }

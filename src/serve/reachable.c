@@ -6,6 +6,8 @@
 
 #include "net/address.h"
 
+#include "net/address.h"
+
 #include <arpa/inet.h>
 #include <fnmatch.h>
 #include <ifaddrs.h>
@@ -13,8 +15,10 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* Interfaces behind which there is no phone. */
@@ -130,4 +134,79 @@ bool reachable_is_own(const char *address) {
     }
     freeifaddrs(all);
     return found;
+}
+
+/* ---- is it still ours? ---- */
+
+struct reachable_own {
+    struct ifaddrs *all;
+    bool connected; /* there is an address besides loopback's and link-local ones */
+};
+
+/* Its bytes; NULL: another family's. */
+static const void *bytes_of(const struct sockaddr *address, size_t *len) {
+    *len = address->sa_family == AF_INET ? 4 : 16;
+    if (address->sa_family == AF_INET)
+        return &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (address->sa_family == AF_INET6)
+        return &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    return NULL;
+}
+
+reachable_own *reachable_own_new(void) {
+    reachable_own *own = calloc(1, sizeof *own);
+    reachable_address unused;
+
+    if (!own || getifaddrs(&own->all) != 0) {
+        free(own);
+        return NULL;
+    }
+    for (const struct ifaddrs *ifa = own->all; ifa; ifa = ifa->ifa_next)
+        own->connected = own->connected || usable(ifa, &unused);
+    return own;
+}
+
+bool reachable_own_has(const reachable_own *own, const char *place) {
+    char text[REACHABLE_TEXT];
+    struct sockaddr_storage wanted;
+    size_t len = strlen(place), own_len, wanted_len;
+    const void *bytes;
+
+    if (!own || !own->connected)
+        return true;
+    if (place[0] == '[' && place[len - 1] == ']') {
+        place++;
+        len -= 2;
+    }
+    if (len >= sizeof text)
+        return true;
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(place, "%]"), place);
+    if (!address_parse(text, 0, &wanted) || address_is_loopback(text))
+        return true;
+    bytes = bytes_of((const struct sockaddr *)&wanted, &wanted_len);
+    for (const struct ifaddrs *ifa = own->all; ifa; ifa = ifa->ifa_next) {
+        const void *mine = ifa->ifa_addr ? bytes_of(ifa->ifa_addr, &own_len) : NULL;
+        if (mine && own_len == wanted_len && memcmp(mine, bytes, own_len) == 0)
+            return true;
+    }
+    return false;
+}
+
+void reachable_own_free(reachable_own *own) {
+    if (!own)
+        return;
+    freeifaddrs(own->all);
+    free(own);
+}
+
+/* ---- mDNS ---- */
+
+bool reachable_avahi_runs(void) {
+    const struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/run/avahi-daemon/socket"};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool answers = fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return answers;
 }

@@ -19,10 +19,11 @@
  *     import   raw* document, replace?, name?       counts (merge §9), ties (the computer's value was kept)
  *     pair     name?, host?, port?, replace?        ip, port, secret, v, device, name, k
  *     devices                                       devices: [{id, name, created, last_seen, last_sync,
- *                                                   revoked, lapses, address, replaces, phones: [{name,
+ *                                                   revoked, lapses, address, host, port, replaces, phones: [{name,
  *                                                   last_seen, last_sync}], from a server: connected}]
  *     revoke   device                               device, name
- *     status                                        folder, name, items, locked_items, devices, last_sync;
+ *     status                                        folder, name, items, locked_items, devices, last_sync,
+ *                                                   moved: [{id, name, host, port}] (serve/moved.h);
  *                                                   from a server: running, pid, uptime, port, addresses,
  *                                                   mdns: {state, name?, reason?}, allow, connections,
  *                                                   pending, version, arrived (others have connected),

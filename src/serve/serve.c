@@ -14,10 +14,13 @@
 #include "serve/hook.h"
 #include "serve/metrics.h"
 #include "serve/mdns.h"
+#include "serve/metrics.h"
+#include "serve/moved.h"
 #include "serve/notify.h"
 #include "serve/pairing_code.h"
 #include "serve/reachable.h"
 #include "serve/requests.h"
+#include "serve/roster.h"
 #include "serve/watchdog.h"
 #include "store/access.h"
 #include "serve/upkeep.h"
@@ -47,11 +50,12 @@ struct server {
     metrics *metrics;
     upkeep *upkeep;
     mdns *mdns; /* NULL: nothing is announced */
+    moved_watch *moved;
     watchdog watchdog;
     uv_signal_t signals[3];
     char name[257], id[SERVER_ID_LEN + 1];
     int64_t started; /* ms since 1970 */
-    size_t devices;  /* paired and in use, for /health */
+    roster *roster;  /* NULL until the store was read */
     bool stopping, hurried, listener_closed, on_terminal;
 };
 
@@ -93,13 +97,16 @@ static void on_http(void *owner, const http_request *request, http_response *res
     struct server *s = owner;
     bool ping = strcmp(request->path, "/ping") == 0, health = strcmp(request->path, "/health") == 0;
     bool numbers = strcmp(request->path, "/metrics") == 0;
+    char *proof = roster_prove(s->roster, request);
 
     arrived(s, request->address);
-    if (!ping && !health && !numbers)
+    if (!ping && !health && !numbers && !proof)
         return; /* 404 */
     if (strcmp(request->method, "GET") != 0) {
         response->status = 405;
         response->allow = "GET, HEAD";
+    } else if (proof) {
+        answer_json(response, json_pack("{s:s, s:s}", "status", "ok", "proof", proof));
     } else if (numbers) {
         answer_metrics(s, request, response);
     } else if (ping) {
@@ -107,8 +114,9 @@ static void on_http(void *owner, const http_request *request, http_response *res
     } else {
         answer_json(response, json_pack("{s:s, s:s, s:I, s:I}", "status", "ok", "version", TRIVET_VERSION,
                                         "uptime", (json_int_t)((wall_clock() - s->started) / 1000), "devices",
-                                        (json_int_t)s->devices));
+                                        (json_int_t)roster_devices(s->roster)));
     }
+    free(proof);
 }
 
 static void on_websocket(void *owner, websocket *ws) {
@@ -152,45 +160,42 @@ static void on_refused(void *owner, const char *address, const char *reason) {
                                          .reason = reason});
 }
 
-/* ---- how many devices there are, counted on the worker ---- */
+/* ---- what must be known of devices here, read on the worker ---- */
 
-struct count {
+struct read_roster {
     worker_job job;
     struct server *server;
-    size_t devices;
+    roster *roster;
 };
 
-static size_t count_devices(store *s) {
-    store_error err = STORE_ERROR_INIT;
-    device *list = NULL;
-    size_t count = 0, used = 0;
-
-    if (device_list(s, &list, &count, &err) != 0)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        used += list[i].revoked_at == 0 && list[i].lapses_at == 0;
-    free(list);
-    return used;
+static void take_roster(struct server *s, roster *fresh) {
+    if (!fresh)
+        return;
+    if (s->host.listener)
+        listener_set_known_hosts(s->host.listener, roster_names(fresh));
+    roster_free(s->roster);
+    s->roster = fresh;
 }
 
-static void run_count(worker_job *job) {
-    struct count *c = (struct count *)job;
-    c->devices = count_devices(c->server->host.store);
+static void run_read(worker_job *job) {
+    struct read_roster *r = (struct read_roster *)job;
+    r->roster = roster_read(r->server->host.store);
 }
 
-static void done_count(worker_job *job) {
-    struct count *c = (struct count *)job;
-    c->server->devices = c->devices;
-    free(c);
+static void done_read(worker_job *job) {
+    struct read_roster *r = (struct read_roster *)job;
+    take_roster(r->server, r->roster);
+    free(r);
 }
 
 static void on_devices_changed(void *owner) {
-    struct count *c = calloc(1, sizeof *c);
+    struct read_roster *r = calloc(1, sizeof *r);
 
-    if (!c)
+    if (!r)
         return;
-    *c = (struct count){.job = {run_count, done_count, NULL}, .server = owner};
-    worker_submit(&c->server->worker, &c->job);
+    *r = (struct read_roster){.job = {run_read, done_read, NULL}, .server = owner};
+    moved_watch_look(r->server->moved);
+    worker_submit(&r->server->worker, &r->job);
 }
 
 /* ---- settings ---- */
@@ -210,6 +215,7 @@ static void listener_settings(const struct server *s, listener_options *out) {
     out->port = c->port;
     out->allow_any = c->allow_any;
     out->server_name = s->name;
+    out->known_hosts = roster_names(s->roster);
     out->extra_host = out->host; /* whoever was told to reach it by that name may */
     /* The protocol's machine ends a slow handshake with 4002; the listener's own limit is for what never gets
      * so far. */
@@ -276,6 +282,7 @@ static void stop(struct server *s) {
     upkeep_close(s->upkeep);
     mdns_close(s->mdns);
     hook_close(s->hook);
+    moved_watch_close(s->moved);
     listener_close(s->host.listener);
 }
 
@@ -350,7 +357,7 @@ static int open_store(struct server *s, const char *folder) {
     if (check_access(folder, &err) == 0 && store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 &&
         read_id(s, &err) == 0 && question_drop_all(s->host.store, &err) == 0 &&
         device_drop_lapsed(s->host.store, wall_clock(), &err) == 0) {
-        s->devices = count_devices(s->host.store);
+        take_roster(s, roster_read(s->host.store));
         return 0;
     }
     if (err.code == STORE_LOCKED && err.holder)
@@ -393,13 +400,14 @@ static int start_listener(struct server *s) {
 }
 
 /* Where that does not succeed the server is there all the same: phones have its address from their codes. */
-static int start_mdns(struct server *s) {
+static int start_network(struct server *s) {
     mdns_options options = {
         .loop = &s->loop, .name = s->name, .id = s->id, .port = listener_port(s->host.listener)};
 
     options.bound_count = listener_bound(s->host.listener, &options.bound);
     if (s->config->mdns)
         s->mdns = mdns_new(&options);
+    s->moved = moved_watch_new(&s->host, options.port);
     return 0;
 }
 
@@ -490,9 +498,9 @@ static void greet(struct server *s) {
     if (s->config->record[0])
         log_greeting("each merge is recorded in %s, with stand-ins for texts; numbers stay",
                      s->config->record);
-    if (s->devices == 0 && isatty(STDERR_FILENO))
+    if (roster_devices(s->roster) == 0 && isatty(STDERR_FILENO))
         show_first_code(s);
-    else if (s->devices == 0)
+    else if (roster_devices(s->roster) == 0)
         log_greeting("No phone is paired yet: `trivet pair` shows a code.");
     print_listening(s, port);
     notify("READY=1");
@@ -529,7 +537,7 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
         log_warning("hook: out of memory, it will not be run");
     if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
         (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
-        (status = start_mdns(s)) == 0 && (status = start_control(s)) == 0 &&
+        (status = start_network(s)) == 0 && (status = start_control(s)) == 0 &&
         (status = start_metrics(s)) == 0 && (status = (s->upkeep = upkeep_new(&s->host)) ? 0 : EX_OSERR) == 0)
         greet(s);
     else if (s->host.listener)
@@ -546,7 +554,9 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
     control_plane_free(s->control);
     mdns_free(s->mdns);
     hook_free(s->hook);
+    moved_watch_free(s->moved);
     listener_free(s->host.listener);
+    roster_free(s->roster);
     store_close(s->host.store);
     uv_loop_close(&s->loop);
     free(s->config);

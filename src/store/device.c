@@ -15,7 +15,7 @@
 
 #include <sodium.h>
 
-enum { HASH_LEN = 32, K_LEN = 32, DEVICE_NUM_COLUMN = 10 };
+enum { HASH_LEN = 32, K_LEN = 32 };
 
 static void hash_secret(const char *secret, uint8_t out[static HASH_LEN]) {
     crypto_generichash(out, HASH_LEN, (const uint8_t *)secret, strlen(secret), NULL, 0);
@@ -33,6 +33,8 @@ static void read_device(sqlite3_stmt *q, device *out) {
     out->revoked_at = sqlite3_column_int64(q, 7);
     sql_text_of(q, 8, out->address, sizeof out->address);
     sql_text_of(q, 9, out->replaces, sizeof out->replaces);
+    sql_text_of(q, 10, out->host, sizeof out->host);
+    out->port = (uint16_t)sqlite3_column_int(q, 11);
 }
 
 /* 1: there, 0: not. `num` may be NULL. */
@@ -43,7 +45,7 @@ static int get_device(store *s, const char *id, device *out, int64_t *num, store
     if (rc > 0) {
         read_device(q, out);
         if (num != NULL)
-            *num = sqlite3_column_int64(q, DEVICE_NUM_COLUMN);
+            *num = sqlite3_column_int64(q, sqlite3_column_count(q) - 1);
     }
     sql_reset(q);
     return rc;
@@ -118,6 +120,14 @@ int device_create(store *s, const char *name, const char *replaces, int64_t now,
     return rc;
 }
 
+int device_set_place(store *s, const char *id, const char *host, uint16_t port, store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_DEVICE_PLACE, err);
+    sql_text(q, 1, id);
+    sql_text(q, 2, host);
+    sql_int(q, 3, port);
+    return sql_run(s, q, err);
+}
+
 /* ---- finding ---------------------------------------------------------------------------------------- */
 
 int device_by_secret(store *s, const char *secret, int64_t now, device *out, store_error *err) {
@@ -143,6 +153,18 @@ int device_by_secret(store *s, const char *secret, int64_t now, device *out, sto
         return rc < 0 ? rc : STORE_NONE;
     bool lapsed = out->lapses_at != 0 && out->lapses_at <= now;
     return lapsed || out->revoked_at != 0 ? STORE_NONE : 0;
+}
+
+int device_secret_hash(store *s, const char *id, uint8_t hash[static 32], store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_DEVICE_HASH, err);
+    sql_text(q, 1, id);
+    int rc = sql_row(s, q, err);
+    if (rc > 0 && sqlite3_column_bytes(q, 0) == HASH_LEN)
+        memcpy(hash, sqlite3_column_blob(q, 0), HASH_LEN);
+    else if (rc > 0)
+        rc = store_fail_damaged(s, err, "a device's secret is not what it should be");
+    sql_reset(q);
+    return rc > 0 ? 0 : rc == 0 ? STORE_NONE : rc;
 }
 
 static bool is_candidate(const device *d, const char *id) {

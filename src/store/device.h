@@ -24,6 +24,8 @@ typedef struct {
     int64_t revoked_at;   /* 0 = not */
     char address[64];     /* of the last connection */
     char replaces[DEVICE_ID_LEN + 1]; /* the device whose records it inherited, or "" */
+    char host[256];                   /* where its code says that this computer is; "" = not known */
+    uint16_t port;                    /* the same; 0 = not known */
 } device;
 
 typedef struct {
@@ -39,9 +41,15 @@ typedef struct {
 int device_create(store *s, const char *name, const char *replaces, int64_t now, device *out,
                   char secret[static 37], uint8_t k[static 32], store_error *err);
 
+/* What the code says about where this computer is: an address, in brackets where it is IPv6, or a name. */
+int device_set_place(store *s, const char *id, const char *host, uint16_t port, store_error *err);
+
 /* The device that a secret names, in constant time over all; STORE_NONE for an unknown, lapsed or revoked
  * one. */
 int device_by_secret(store *s, const char *secret, int64_t now, device *out, store_error *err);
+
+/* BLAKE2b-256 of the secret, for proofs; never to be shown. */
+int device_secret_hash(store *s, const char *id, uint8_t hash[static 32], store_error *err);
 
 /* By id, a unique prefix of it, or a unique name; STORE_NONE else (`err.message` says which of the two). */
 int device_find(store *s, const char *id, device *out, store_error *err);

@@ -27,7 +27,7 @@ static int device_number(store *s, const char *id, int64_t *num, char replaces[s
     int rc = sql_row(s, q, err);
     if (rc > 0) {
         sql_text_of(q, 9, replaces, DEVICE_ID_LEN + 1);
-        *num = sqlite3_column_int64(q, 10);
+        *num = sqlite3_column_int64(q, sqlite3_column_count(q) - 1);
     }
     sql_reset(q);
     return rc;

@@ -93,8 +93,12 @@ static const char version_2[] =
 /* What lost goes by its age. */
 static const char version_3[] = "CREATE INDEX lost_by_time ON lost (time);";
 
+/* Where a pairing's code says that this computer is. */
+static const char version_4[] = "ALTER TABLE device ADD COLUMN host TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE device ADD COLUMN port INTEGER NOT NULL DEFAULT 0;";
+
 /* steps[v] leads from version v to v + 1. */
-static const char *const steps[] = {version_1, version_2, version_3};
+static const char *const steps[] = {version_1, version_2, version_3, version_4};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 static int pragma_get(store *s, const char *text, int *out, store_error *err) {

@@ -34,7 +34,8 @@ static const char settings[] =
     "PRAGMA journal_size_limit = 2097152;"; /* bytes: and a longer one is cut when it starts anew */
 
 #define DEVICE_COLUMNS                                                                                       \
-    "id, name, named, created_at, lapses_at, last_seen_at, last_sync_at, revoked_at, address, replaces"
+    "id, name, named, created_at, lapses_at, last_seen_at, last_sync_at, revoked_at, address, replaces,"     \
+    " host, port"
 #define HISTORY_COLUMNS "id, time, cause, device, phone, before, after, counts, kept"
 #define LOST_COLUMNS "id, time, device, phone, side, reason, fields, form, stands"
 #define RECORD_COLUMNS "id, sent, snapshot, ancestor, since_before, applied, time"
@@ -64,6 +65,8 @@ static const char *const texts[SQL_COUNT] = {
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [SQL_DEVICE_GET] = "SELECT " DEVICE_COLUMNS ", num FROM device WHERE id = ?1",
     [SQL_DEVICE_LIST] = "SELECT " DEVICE_COLUMNS " FROM device ORDER BY num",
+    [SQL_DEVICE_PLACE] = "UPDATE device SET host = ?2, port = ?3 WHERE id = ?1",
+    [SQL_DEVICE_HASH] = "SELECT secret_hash FROM device WHERE id = ?1",
     [SQL_DEVICE_SECRETS] = "SELECT id, secret_hash FROM device ORDER BY num",
     [SQL_DEVICE_SEEN] = "UPDATE device SET lapses_at = 0, k = NULL, last_seen_at = ?2, address = ?3,"
                         " name = CASE WHEN name = '' THEN ?4 ELSE name END WHERE id = ?1",

@@ -72,6 +72,19 @@ scenario('two servers with one name', async (s) => {
     await third.says(/state=renamed name="twin #[23]"/);
 }, here);
 
+scenario('another name in the settings', async (s) => {
+    const settings = s.file('trivet.conf');
+    fs.writeFileSync(settings, 'name = before\n');
+    const server = await s.serve({ mdns: true, ...A.at, args: ['--config', settings] });
+    await server.says(/state=announced name=before/);
+    fs.writeFileSync(settings, 'name = after\n');
+    process.kill(server.pid, 'SIGHUP');
+    await server.says(/state=announced name=after/);
+    await found(s, B, 'after');
+    await gone(s, B, 'before');
+    assert.equal(B.seen.after[0].port, server.port);
+}, here);
+
 scenario('avahi-daemon dies and comes back', async (s) => {
     const server = await s.serve({ mdns: true, ...C.at, env: { ...C.at.env, TRIVET_NAME: 'phoenix' } });
     await server.says(/state=announced name=phoenix/);
@@ -148,5 +161,76 @@ scenario('off, or with nobody to tell: nothing is started', async (s) => {
         await server.stop();
     }
 });
+
+scenario('a phone finds its computer where it is now', async (s) => {
+    const env = { ...A.at.env, TRIVET_NAME: 'mover' };
+    const first = await s.serve({ mdns: true, ...A.at, env });
+    await first.says(/state=announced/);
+    const pairing = JSON.parse((await s.run(['pair', '--json', '--data', s.data], A.at)).stdout);
+    for (const secret of [pairing.secret, pairing.k]) s.planted.add(secret);
+    const phone = (args, options) => s.run(['phone', '--state', s.file('p'), ...args], { ...B.at, ...options });
+    await phone(['init', '--pairing', '-'], { input: JSON.stringify(pairing) });
+    await phone(['sync', '--discover']);
+    await first.stop();
+    const second = await s.serve({ mdns: true, ...A.at, env });
+    await second.says(/state=announced/);
+    assert.notEqual(second.port, first.port);
+    await phone(['sync'], { expect: 69 });
+    await found(s, B, 'mover');
+    const { stderr } = await phone(['sync', '--discover']);
+    assert.match(stderr, new RegExp(`found at (10\\.77\\.0\\.1|\\[f[de].*\\]):${second.port}`));
+    await phone(['sync']); // it is remembered
+    const listed = JSON.parse((await phone(['discover', '--json'])).stdout).filter((one) => one.name === 'mover');
+    assert.ok(listed.length > 0 && listed.every((one) => one.ours && one.port === second.port && one.host === 'host-1.local'), JSON.stringify(listed));
+    assert.match((await phone(['discover'])).stdout, /^10\.77\.0\.1:\d+ +mover {2}\(this phone's computer\)$/m);
+    const stranger = JSON.parse((await s.run(['phone', 'discover', '--json'], B.at)).stdout);
+    assert.ok(stranger.some((one) => one.name === 'mover') && stranger.every((one) => !one.ours), 'no phone, no proof');
+    // A phone whose pairing was revoked is nobody's.
+    await s.cli(['devices', 'revoke', pairing.device]);
+    await phone(['sync', '--discover'], { expect: 69 });
+}, here);
+
+/* Announced under the computer's name and id, and passing each question on to the computer itself. */
+const STRANGER = `
+const http = require('http'), fs = require('fs'), [log, to, port] = process.argv.slice(1);
+const server = http.createServer((request, response) => {
+    fs.appendFileSync(log, request.method + ' ' + request.url + '\\n');
+    const on = http.request({ host: to, port, path: request.url, headers: { host: to } }, (answer) => { response.writeHead(answer.statusCode); answer.pipe(response); });
+    on.on('error', () => response.destroy());
+    on.end();
+});
+server.on('upgrade', (request, socket) => { fs.appendFileSync(log, 'UPGRADE\\n'); socket.destroy(); });
+server.listen(0, () => console.error('port ' + server.address().port));
+`;
+
+scenario('a stranger who claims to be the computer gets nothing', async (s) => {
+    const server = await s.serve({ mdns: true, ...A.at, env: { ...A.at.env, TRIVET_NAME: 'victim' } });
+    await server.says(/state=announced/);
+    const pairing = JSON.parse((await s.run(['pair', '--json', '--data', s.data], A.at)).stdout);
+    for (const secret of [pairing.secret, pairing.k]) s.planted.add(secret);
+    await found(s, B, 'victim');
+    const txt = B.seen.victim[0].txt.replaceAll('"', '').split(' ');
+    await server.stop();
+    await gone(s, B, 'victim');
+    const real = await s.serve(A.at); // at another port, and not announced
+    const log = s.file('stranger.log');
+    const relay = B.spawn([process.execPath, '-e', STRANGER, log, A.address, String(real.port)]);
+    const port = (await relay.says(/port (\d+)/))[1];
+    const publisher = B.spawn(['avahi-publish', '-s', 'victim', '_trivet._tcp', port, ...txt]);
+    await publisher.says(/Established/);
+    const phone = (args, options) => s.run(['phone', '--state', s.file('p'), ...args], { ...A.at, ...options });
+    await phone(['init', '--pairing', '-'], { input: JSON.stringify(pairing) });
+    const { stderr } = await phone(['sync', '--discover'], { expect: 69 });
+    assert.match(stderr, /victim is not at 10\.77\.0\.1, and none of the addresses announced on this network \([1-9]\d*\) proves to be it/);
+    const asked = fs.readFileSync(log, 'utf8').trim().split('\n');
+    assert.ok(asked.length > 0);
+    for (const line of asked) assert.match(line, /^GET \/prove\/[0-9a-f]{8}\/[0-9a-f]{64}$/, 'nothing else was asked');
+    assert.ok(!asked.join().includes(pairing.secret));
+    // The proof itself is sound: asked directly, the computer gives it.
+    await phone(['init', '--pairing', '-'], { input: JSON.stringify({ ...pairing, port: real.port }) });
+    await phone(['sync', '--discover']);
+    await publisher.stop();
+    await relay.stop();
+}, here);
 
 });

@@ -1,0 +1,298 @@
+/*
+ * Discovery, blocking: a command has nothing else to do meanwhile. Strangers may announce whatever they like and answer
+ * as slowly as they like: lines, candidates, bytes and time are bounded.
+ */
+#include "phone/discover.h"
+
+#include "net/address.h"
+#include "net/mdns_program.h"
+#include "net/proof.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BROWSE_MS = 5000, ASK_MS = 2000, ALL_MS = 30000, LINE = 4096, ANSWER = 4096 };
+
+static int __attribute__((format(printf, 3, 4)))
+refuse(edit_error *err, int status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    err->status = status;
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    return -1;
+}
+
+static int64_t clock_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- who is announced ---- */
+
+static void copy(char *out, size_t size, const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    snprintf(out, size, "%s", text != NULL && strlen(text) < size ? text : "");
+}
+
+static bool read_found(const char *line, size_t len, discovered *out) {
+    json_t *object = json_loadb(line, len, 0, NULL);
+    json_int_t port = json_integer_value(json_object_get(object, "port"));
+    struct sockaddr_storage unused;
+    copy(out->name, sizeof out->name, object, "name");
+    copy(out->host, sizeof out->host, object, "host");
+    copy(out->address, sizeof out->address, object, "address");
+    copy(out->id, sizeof out->id, object, "id");
+    out->port = (uint16_t)port;
+    json_decref(object);
+    return port >= 1 && port <= 65535 && address_parse(out->address, 0, &unused);
+}
+
+/* 0: IPv4, 1: IPv6, 2: IPv6 of this link alone. */
+static int rank(const discovered *d) {
+    return strchr(d->address, ':') == NULL ? 0 : strchr(d->address, '%') == NULL ? 1 : 2;
+}
+
+static int by_rank(const void *a, const void *b) {
+    const discovered *one = a, *other = b;
+    int order = rank(one) - rank(other);
+    return order != 0 ? order : strcmp(one->address, other->address);
+}
+
+/* `trivet-mdns browse`, its output to *fd. */
+static int start_browsing(int *fd, pid_t *pid, edit_error *err) {
+    char program[PATH_MAX], limit[16];
+    char *args[] = {program, (char *)(uintptr_t) "browse", limit, NULL};
+    extern char **environ;
+    int ends[2];
+    if (mdns_program(program, sizeof program) != 0)
+        return refuse(err, EX_UNAVAILABLE, "trivet-mdns is not installed, so nobody can be looked for");
+    snprintf(limit, sizeof limit, "%d", BROWSE_MS);
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return refuse(err, EX_OSERR, "no pipe: %s", strerror(errno));
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+    int failed = posix_spawn(pid, program, &actions, NULL, args, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    *fd = ends[0];
+    if (failed == 0)
+        return 0;
+    close(ends[0]);
+    return refuse(err, EX_OSERR, "%s: %s", program, strerror(failed));
+}
+
+/* Reads until the end, or until it has taken far too long (D-Bus may hang). */
+static size_t read_lines(int fd, discovered *out) {
+    char line[LINE];
+    size_t len = 0, count = 0;
+    int64_t end = clock_ms() + 2 * BROWSE_MS;
+    for (;;) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        int64_t left = end - clock_ms();
+        if (left <= 0 || poll(&wait, 1, (int)left) <= 0)
+            return count;
+        ssize_t n = read(fd, line + len, sizeof line - len);
+        if (n <= 0)
+            return count;
+        len += (size_t)n;
+        for (char *stop; (stop = memchr(line, '\n', len)) != NULL;) {
+            if (count < DISCOVER_MAX && read_found(line, (size_t)(stop - line), &out[count]))
+                count++;
+            len -= (size_t)(stop + 1 - line);
+            memmove(line, stop + 1, len);
+        }
+        if (len == sizeof line) /* no line of ours */
+            return count;
+    }
+}
+
+int discover_all(discovered **out, size_t *count, edit_error *err) {
+    int fd, status = 0;
+    pid_t pid;
+    *count = 0;
+    *out = calloc(DISCOVER_MAX, sizeof **out);
+    if (*out == NULL)
+        return refuse(err, EX_OSERR, "out of memory");
+    if (start_browsing(&fd, &pid, err) != 0) {
+        free(*out);
+        *out = NULL;
+        return -1;
+    }
+    *count = read_lines(fd, *out);
+    close(fd);
+    kill(pid, SIGKILL); /* unless it has ended, as it should have */
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (*count == 0 && WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+        free(*out);
+        *out = NULL;
+        return refuse(err, EX_UNAVAILABLE,
+                      "nobody can be looked for; is avahi-daemon installed, and running?");
+    }
+    qsort(*out, *count, sizeof **out, by_rank);
+    return 0;
+}
+
+/* ---- who is it? ---- */
+
+static bool wait_for(int fd, short events, int64_t end) {
+    struct pollfd wait = {.fd = fd, .events = events};
+    int64_t left = end - clock_ms();
+    return left > 0 && poll(&wait, 1, (int)left) > 0;
+}
+
+static int connect_to(const char *address, uint16_t port, int64_t end) {
+    struct sockaddr_storage to;
+    int failed = 1;
+    socklen_t len = sizeof failed;
+    if (!address_parse(address, port, &to))
+        return -1;
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    len = to.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, len) != 0) {
+        len = sizeof failed;
+        if (errno != EINPROGRESS || !wait_for(fd, POLLOUT, end) ||
+            getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &len) != 0 || failed != 0) {
+            close(fd);
+            return -1;
+        }
+    }
+    return fd;
+}
+
+/* What is answered to a GET, head and all, until the end; its length, 0 for none. */
+static size_t ask(const char *address, uint16_t port, const char *path, char out[static ANSWER]) {
+    char request[512];
+    int64_t end = clock_ms() + ASK_MS;
+    int fd = connect_to(address, port, end);
+    size_t len = 0;
+    int host_len = (int)strcspn(address, "%");
+    bool literal = strchr(address, ':') != NULL;
+    if (fd < 0)
+        return 0;
+    int n =
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nConnection: close\r\n\r\n",
+                 path, literal ? "[" : "", host_len, address, literal ? "]" : "", port);
+    if (n > 0 && (size_t)n < sizeof request && send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
+        while (len < ANSWER && wait_for(fd, POLLIN, end)) {
+            ssize_t got = recv(fd, out + len, ANSWER - len, 0);
+            if (got <= 0)
+                break;
+            len += (size_t)got;
+        }
+    close(fd);
+    return len;
+}
+
+/* The proof in an answer; false: none. */
+static bool read_proof(const char *answer, size_t len, uint8_t proof[static PROOF_LEN]) {
+    const char *body = memmem(answer, len, "\r\n\r\n", 4);
+    size_t got = 0;
+    if (len < 13 || memcmp(answer, "HTTP/1.1 200 ", 13) != 0 || body == NULL)
+        return false;
+    body += 4;
+    json_t *object = json_loadb(body, len - (size_t)(body - answer), 0, NULL);
+    const char *hex = json_string_value(json_object_get(object, "proof"));
+    bool good = hex != NULL && sodium_hex2bin(proof, PROOF_LEN, hex, strlen(hex), NULL, &got, NULL) == 0 &&
+                got == PROOF_LEN;
+    json_decref(object);
+    return good;
+}
+
+bool discover_proven(const trivet_proto_pairing *pairing, const char *address, uint16_t port) {
+    uint8_t key[PROOF_KEY_LEN], nonce[PROOF_NONCE_LEN], wanted[PROOF_LEN], proof[PROOF_LEN];
+    char hex[2 * PROOF_NONCE_LEN + 1], path[256], answer[ANSWER];
+    randombytes_buf(nonce, sizeof nonce);
+    sodium_bin2hex(hex, sizeof hex, nonce, sizeof nonce);
+    snprintf(path, sizeof path, "/prove/%s/%s", pairing->device, hex);
+    size_t len = ask(address, port, path, answer);
+    if (len == 0 || !read_proof(answer, len, proof))
+        return false;
+    proof_key(pairing->secret, key);
+    bool proven =
+        proof_make(key, nonce, address, port, wanted) && sodium_memcmp(wanted, proof, PROOF_LEN) == 0;
+    sodium_memzero(key, sizeof key);
+    sodium_memzero(wanted, sizeof wanted);
+    return proven;
+}
+
+/* ---- the one that the phone is paired with ---- */
+
+/* As a pairing writes it. */
+static int take(phone_folder *f, const char *address, uint16_t port, bool keep, edit_error *err) {
+    char ip[80];
+    snprintf(ip, sizeof ip, strchr(address, ':') != NULL ? "[%s]" : "%s", address);
+    return phone_folder_move(f, ip, port, keep, err);
+}
+
+/* 1: it is where the pairing says, 0: it is not. A name may have several addresses: the one that proves it is used. */
+static int at_known_address(phone_folder *f, edit_error *err) {
+    const trivet_proto_pairing *pairing = phone_folder_pairing(f);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+    char bare[sizeof pairing->ip], text[ADDRESS_SIZE];
+    size_t len = strlen(pairing->ip);
+    bool brackets = len > 2 && pairing->ip[0] == '[';
+    int found = 0;
+    snprintf(bare, sizeof bare, "%.*s", (int)(brackets ? len - 2 : len), pairing->ip + (brackets ? 1 : 0));
+    if (getaddrinfo(bare, NULL, &hints, &list) != 0)
+        return 0;
+    for (const struct addrinfo *ai = list; ai != NULL && found == 0; ai = ai->ai_next) {
+        address_format(ai->ai_addr, text);
+        if (text[0] != '\0' && discover_proven(pairing, text, pairing->port))
+            found = take(f, text, pairing->port, false, err) == 0 ? 1 : -1;
+    }
+    freeaddrinfo(list);
+    return found;
+}
+
+int discover_computer(phone_folder *f, bool *moved, edit_error *err) {
+    const trivet_proto_pairing *pairing = phone_folder_pairing(f);
+    discovered *list = NULL;
+    size_t count = 0;
+    *moved = false;
+    if (pairing->device[0] == '\0')
+        return refuse(err, EX_NOPERM,
+                      "this pairing does not say which device it is, so no computer can prove that it is the "
+                      "right one; pair anew with what `trivet pair --json` prints");
+    int known = at_known_address(f, err);
+    if (known != 0)
+        return known > 0 ? 0 : -1;
+    if (discover_all(&list, &count, err) != 0)
+        return -1;
+    int64_t end = clock_ms() + ALL_MS;
+    for (size_t i = 0; i < count && !*moved && clock_ms() < end; i++)
+        if (discover_proven(pairing, list[i].address, list[i].port)) {
+            if (take(f, list[i].address, list[i].port, true, err) != 0) {
+                free(list);
+                return -1;
+            }
+            *moved = true;
+        }
+    free(list);
+    if (*moved)
+        return 0;
+    return refuse(
+        err, EX_UNAVAILABLE,
+        "%s is not at %s, and none of the addresses announced on this network (%zu) proves to be it; "
+        "nothing was sent. Is `trivet serve` running there, and are both on one network?",
+        pairing->name[0] != '\0' ? pairing->name : "the computer", pairing->ip, count);
+}
