@@ -440,6 +440,7 @@ static void pairing_there_and_back(void **state) {
         "\",\"v\":2,\"device\":\"d1\",\"name\":\"Anna's "
         "\\\"PC\\\"\",\"k\":\"" K "\"}",
         "{\"ip\":\"kitchen.local\",\"port\":1,\"secret\":\"" SECRET "\",\"v\":2}",
+        "{\"ip\":\"[fe80::1%wlan0.7]\",\"port\":1,\"v\":2,\"device\":\"d\",\"k\":\"" K "\"}",
         "{\"ip\":\"[fe80::1]\",\"port\":65535,\"v\":2,\"device\":\"d\",\"k\":\"" K "\"}",
     };
     (void)state;
@@ -496,6 +497,10 @@ static void pairing_refused(void **state) {
         {"ip", "{\"ip\":\"a b\",\"port\":1,\"secret\":\"" SECRET "\"}"},
         {"ip", "{\"ip\":\"a/b\",\"port\":1,\"secret\":\"" SECRET "\"}"},
         {"ip", "{\"ip\":\"[::1\",\"port\":1,\"secret\":\"" SECRET "\"}"},
+        {"ip", "{\"ip\":\"[fe80::1%]\",\"port\":1,\"secret\":\"" SECRET "\"}"},
+        {"ip", "{\"ip\":\"[fe80::1%a b]\",\"port\":1,\"secret\":\"" SECRET "\"}"},
+        {"ip", "{\"ip\":\"[fe80::1%sixteen-letters-]\",\"port\":1,\"secret\":\"" SECRET "\"}"},
+        {"ip", "{\"ip\":\"[fd00::1%eth0]\",\"port\":1,\"secret\":\"" SECRET "\"}"},
         {"ip", "{\"ip\":\"[kitchen]\",\"port\":1,\"secret\":\"" SECRET "\"}"},
         {"ip", "{\"ip\":\"a\",\"ip\":\"a\",\"port\":1,\"secret\":\"" SECRET "\"}"},
         {"port", "{\"ip\":\"a\",\"secret\":\"" SECRET "\"}"},

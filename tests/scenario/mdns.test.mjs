@@ -72,19 +72,6 @@ scenario('two servers with one name', async (s) => {
     await third.says(/state=renamed name="twin #[23]"/);
 }, here);
 
-scenario('another name in the settings', async (s) => {
-    const settings = s.file('trivet.conf');
-    fs.writeFileSync(settings, 'name = before\n');
-    const server = await s.serve({ mdns: true, ...A.at, args: ['--config', settings] });
-    await server.says(/state=announced name=before/);
-    fs.writeFileSync(settings, 'name = after\n');
-    process.kill(server.pid, 'SIGHUP');
-    await server.says(/state=announced name=after/);
-    await found(s, B, 'after');
-    await gone(s, B, 'before');
-    assert.equal(B.seen.after[0].port, server.port);
-}, here);
-
 scenario('avahi-daemon dies and comes back', async (s) => {
     const server = await s.serve({ mdns: true, ...C.at, env: { ...C.at.env, TRIVET_NAME: 'phoenix' } });
     await server.says(/state=announced name=phoenix/);
