@@ -182,7 +182,7 @@ const STRANGER = `
 const http = require('http'), fs = require('fs'), [log, to, port] = process.argv.slice(1);
 const server = http.createServer((request, response) => {
     fs.appendFileSync(log, request.method + ' ' + request.url + '\\n');
-    const on = http.request({ host: to, port, path: request.url, headers: { host: to } }, (answer) => { response.writeHead(answer.statusCode); answer.pipe(response); });
+    const on = http.request({ host: to, port, path: request.url, headers: { host: to } }, (answer) => { response.writeHead(answer.statusCode, answer.headers); answer.pipe(response); });
     on.on('error', () => response.destroy());
     on.end();
 });
