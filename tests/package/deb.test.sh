@@ -44,9 +44,13 @@ has_base() {
 
 # Installs, purges, and looks for what stayed behind; then the same by way of an upgrade.
 piuparts_passes() {
-    local packages=()
+    local packages=() deb repository=$work/repository
     for deb in "$BUILD"/deb/*.deb; do case $deb in *dbgsym*) ;; *) packages+=("$deb") ;; esac; done
-    piuparts -d bookworm -b "$base" --no-eatmydata --warn-on-others "${packages[@]}" >"$work/piuparts.log" 2>&1 ||
+    # One of them depends on another, which apt must find somewhere.
+    mkdir -p "$repository" && cp "${packages[@]}" "$repository" && (cd "$repository" && dpkg-scanpackages . >Packages 2>/dev/null) || return
+    chmod -R a+rX "$work"
+    piuparts -d bookworm -b "$base" --no-eatmydata --warn-on-others --bindmount "$repository" \
+        --extra-repo "deb [trusted=yes] file://$repository ./" "${packages[@]}" >"$work/piuparts.log" 2>&1 ||
         { tail -40 "$work/piuparts.log"; false; }
 }
 
