@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BROWSE_MS = 5000, ASK_MS = 2000, ALL_MS = 30000, LINE = 4096, ANSWER = 4096 };
+enum { BROWSE_MS = 3000, ASK_MS = 2000, ALL_MS = 30000, LINE = 4096, ANSWER = 4096 };
 
 static int __attribute__((format(printf, 3, 4)))
 refuse(edit_error *err, int status, const char *format, ...) {

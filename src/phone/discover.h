@@ -20,7 +20,7 @@ typedef struct {
 } discovered;
 
 /*
- * All that is announced now, by address: IPv4 first, link-local IPv6 last. It takes a second, five at most. *out is the
+ * All that is announced now, by address: IPv4 first, link-local IPv6 last. It takes a second, three at most. *out is the
  * caller's to free(). Status 69 where avahi-daemon cannot be asked.
  */
 int discover_all(discovered **out, size_t *count, edit_error *err);
