@@ -33,6 +33,10 @@ static void print_phones(const json_t *d, int64_t now) {
     char when[32];
     size_t i;
 
+    if (json_array_size(phones) > 1)
+        print_styled(stdout, PRINT_BAD,
+                     "          %zu phones use this code; pair each with one of its own:\n",
+                     json_array_size(phones));
     json_array_foreach(phones, i, phone) {
         if (json_array_size(phones) == 1 && strcmp(reply_string(phone, "name"), name) == 0)
             return;
@@ -59,11 +63,35 @@ static void print_devices(const json_t *devices) {
         print_state(d, now);
         if (address[0] && !reply_number(d, "revoked"))
             printf(", from %s", address);
+        if (reply_number(d, "protocol"))
+            printf(", protocol %lld", (long long)reply_number(d, "protocol"));
+        if (reply_number(d, "question"))
+            printf(", question %lld is open", (long long)reply_number(d, "question"));
         putchar('\n');
         print_phones(d, now);
     }
     if (json_array_size(devices) == 0)
         print_note("No phone is paired yet. `trivet pair` shows a code to scan.");
+}
+
+/* What was done to which device. */
+static int change(const cli_common *common, json_t *request, const char *done) {
+    reply r;
+    int status = client_request(common, request, NULL, 0, 0, &r);
+
+    if (status != 0)
+        return status;
+    if (common->json) {
+        json_object_del(r.response, "ok");
+        json_dumpf(r.response, stdout, JSON_COMPACT);
+        putchar('\n');
+    } else {
+        printf("%s %s  ", done, reply_string(r.response, "device"));
+        print_name(reply_string(r.response, "name"));
+        putchar('\n');
+    }
+    reply_release(&r);
+    return print_finish();
 }
 
 static int revoke(int argc, char **argv) {
@@ -78,35 +106,40 @@ static int revoke(int argc, char **argv) {
         1,
         1};
     cli_common common;
-    reply r;
     int status = options_parse(&usage, &argc, &argv, &common);
 
-    if (status >= 0)
-        return status;
-    status =
-        client_request(&common, json_pack("{s:s, s:s}", "do", "revoke", "device", argv[0]), NULL, 0, 0, &r);
-    if (status != 0)
-        return status;
-    if (common.json) {
-        json_object_del(r.response, "ok");
-        json_dumpf(r.response, stdout, JSON_COMPACT);
-        putchar('\n');
-    } else {
-        printf("revoked %s  ", reply_string(r.response, "device"));
-        print_name(reply_string(r.response, "name"));
-        putchar('\n');
-    }
-    reply_release(&r);
-    return print_finish();
+    return status >= 0
+               ? status
+               : change(&common, json_pack("{s:s, s:s}", "do", "revoke", "device", argv[0]), "revoked");
+}
+
+static int rename_device(int argc, char **argv) {
+    const cli_option options[] = {CLI_OPTIONS_END};
+    const cli_usage usage = {"devices rename",
+                             "DEVICE NAME",
+                             "Says what a device is called from now on.\n"
+                             "DEVICE is its id, a prefix of it, or its name.",
+                             options,
+                             CLI_JSON,
+                             2,
+                             2};
+    cli_common common;
+    int status = options_parse(&usage, &argc, &argv, &common);
+
+    return status >= 0
+               ? status
+               : change(&common,
+                        json_pack("{s:s, s:s, s:s}", "do", "rename", "device", argv[0], "name", argv[1]),
+                        "renamed");
 }
 
 int cli_devices(int argc, char **argv) {
     const cli_option options[] = {CLI_OPTIONS_END};
     const cli_usage usage = {
         "devices",
-        "\nrevoke DEVICE",
-        "Shows the paired phones: id, name, whether one is connected, its last sync. `revoke` ends\n"
-        "a pairing.",
+        "\nrevoke DEVICE\nrename DEVICE NAME",
+        "Shows the paired phones: id, name, whether one is connected, its last sync and address, the\n"
+        "protocol it speaks, and a question that waits. `revoke` ends a pairing, `rename` names it.",
         options,
         CLI_JSON,
         0,
@@ -117,6 +150,8 @@ int cli_devices(int argc, char **argv) {
 
     if (argc > 1 && strcmp(argv[1], "revoke") == 0)
         return revoke(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "rename") == 0)
+        return rename_device(argc - 1, argv + 1);
     if ((status = options_parse(&usage, &argc, &argv, &common)) >= 0)
         return status;
     if ((status = client_request(&common, json_pack("{s:s}", "do", "devices"), NULL, 0, 0, &r)) != 0)

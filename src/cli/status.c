@@ -83,6 +83,10 @@ static void print_status(const json_t *s) {
     printf("phones    %lld paired", (long long)reply_number(s, "devices"));
     if (json_object_get(s, "connections"))
         printf(", %lld connected", (long long)reply_number(s, "connections"));
+    if (reply_number(s, "shared"))
+        print_styled(stdout, PRINT_BAD,
+                     "\n          %lld of them shared by several phones: see `trivet devices`",
+                     (long long)reply_number(s, "shared"));
     printf("\nlast sync %s\n", print_when(reply_number(s, "last_sync"), print_now(), when, sizeof when));
     print_moved(s);
     if (pending > 0)

@@ -119,7 +119,7 @@ struct check {
     char phone[257], address[64];
     bool fits;
     device device;
-    bool new_phone;
+    bool new_phone, new_network;
     int rc;
     store_error err;
 };
@@ -133,24 +133,16 @@ static void run_check(worker_job *job) {
     sodium_memzero(k->secret, sizeof k->secret);
     if (k->rc != 0)
         return;
+    char network[ADDRESS_SIZE];
+    address_network(k->address, network);
     if ((k->rc = store_begin(s, &k->err)) == 0)
         k->rc = device_seen(s, k->device.id, k->phone, k->address, now, &k->new_phone, &k->err);
+    if (k->rc == 0)
+        k->rc = device_network_seen(s, k->device.id, network, now, &k->new_network, &k->err);
     if (k->rc == 0)
         k->rc = store_commit(s, &k->err);
     if (k->rc != 0)
         store_rollback(s);
-}
-
-/* Whether an address lies in another network than the one where the device was seen before. One phone has
- * addresses of both families in one network, so they are not held against each other. */
-static bool is_elsewhere(const char *before, const char *now) {
-    char then[ADDRESS_SIZE], here[ADDRESS_SIZE];
-
-    if (!before[0] || (strchr(before, ':') == NULL) != (strchr(now, ':') == NULL))
-        return false;
-    address_network(before, then);
-    address_network(now, here);
-    return strcmp(then, here) != 0;
 }
 
 static void welcome(connection *c, const struct check *k) {
@@ -172,7 +164,7 @@ static void welcome(connection *c, const struct check *k) {
     tell(c, &(server_event){.kind = EVENT_PHONE_CONNECTED, .first = first});
     if (k->new_phone)
         tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NAME});
-    if (!first && is_elsewhere(k->device.address, k->address))
+    if (k->new_network)
         tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NETWORK, .reason = k->device.address});
     trivet_proto_computer_accept(c->machine, loop_time(c));
     if (c->host->on_devices_changed)

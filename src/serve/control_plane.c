@@ -70,7 +70,11 @@ static void mark_connected(const host *h, json_t *devices) {
 
     json_array_foreach(devices, i, entry) {
         const char *id = json_string_value(json_object_get(entry, "id"));
-        json_object_set_new(entry, "connected", json_boolean(id && connection_find(h, id)));
+        const connection *c = id ? connection_find(h, id) : NULL;
+        const char *kind;
+        int64_t question = c && connection_sync(c) ? sync_question(connection_sync(c), &kind) : 0;
+        json_object_set_new(entry, "connected", json_boolean(c));
+        json_object_set_new(entry, "question", json_integer(question));
     }
 }
 

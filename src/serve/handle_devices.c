@@ -17,6 +17,9 @@
 #include <sysexits.h>
 #include <trivet_proto.h>
 
+/* What every phone speaks that ever got in. */
+enum { PROTOCOL = 1 };
+
 /* ---- pair --------------------------------------------------------------------------------------------- */
 
 /* What follows `--host`: an IPv4 address or a name as it is, an IPv6 address in brackets (protocol §6). */
@@ -186,7 +189,9 @@ static json_t *device_json(request *r, const device *d) {
         put(object, "revoked", json_integer(d->revoked_at)) &&
         put(object, "lapses", json_integer(d->lapses_at)) && put(object, "address", text(d->address)) &&
         put(object, "host", text(d->host)) && put(object, "port", json_integer(d->port)) &&
-        put(object, "replaces", text(d->replaces)) && put(object, "phones", phones_json(r, d->id)))
+        put(object, "replaces", text(d->replaces)) &&
+        put(object, "protocol", json_integer(d->last_seen_at ? PROTOCOL : 0)) &&
+        put(object, "phones", phones_json(r, d->id)))
         return object;
     json_decref(object);
     return NULL;
@@ -228,6 +233,24 @@ int handle_revoke(request *r) {
     return request_answer_text(r, "name", d.name);
 }
 
+int handle_rename(request *r) {
+    store_error err = STORE_ERROR_INIT;
+    const char *typed, *name;
+    device d;
+
+    if (request_needs_string(r, "device", &typed) != 0 || request_needs_string(r, "name", &name) != 0)
+        return -1;
+    if (name[0] == '\0' || strlen(name) > DEVICE_NAME_MAX)
+        return request_refuse(r, EX_USAGE, "a name is 1 to %d bytes long", DEVICE_NAME_MAX);
+    if (device_named(r, typed, &d) != 0)
+        return -1;
+    if (device_rename(r->ctx->store, d.id, name, &err) != 0)
+        return request_refuse_store(r, &err);
+    if (request_answer(r, "device", json_string(d.id)) != 0)
+        return -1;
+    return request_answer_text(r, "name", name);
+}
+
 /* ---- status, pending ---------------------------------------------------------------------------------- */
 
 static size_t live_items(const trivet_merge_state *state, trivet_merge_section section) {
@@ -241,24 +264,43 @@ static size_t live_items(const trivet_merge_state *state, trivet_merge_section s
     return count;
 }
 
-/* Devices that are paired, and when one last synced. */
-static int count_devices(request *r, size_t *paired, int64_t *last_sync) {
+/* Whether more than one phone uses a pairing's code. */
+static int is_shared(request *r, const char *id, bool *shared) {
+    store_error err = STORE_ERROR_INIT;
+    device_phone *phones = NULL;
+    size_t count = 0;
+
+    if (device_phones(r->ctx->store, id, &phones, &count, &err) != 0)
+        return request_refuse_store(r, &err);
+    free(phones);
+    *shared = count > 1;
+    return 0;
+}
+
+/* Devices that are paired, how many of them several phones share, and when one last synced. */
+static int count_devices(request *r, size_t *paired, size_t *shared, int64_t *last_sync) {
     store_error err = STORE_ERROR_INIT;
     device *devices = NULL;
     size_t count = 0;
 
-    *paired = 0;
+    bool several = false;
+    int rc = 0;
+
+    *paired = *shared = 0;
     *last_sync = 0;
     if (device_list(r->ctx->store, &devices, &count, &err) != 0)
         return request_refuse_store(r, &err);
-    for (size_t i = 0; i < count; i++) {
-        if (devices[i].revoked_at == 0 && devices[i].lapses_at == 0)
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        if (devices[i].revoked_at == 0 && devices[i].lapses_at == 0) {
             ++*paired;
+            rc = is_shared(r, devices[i].id, &several);
+            *shared += rc == 0 && several;
+        }
         if (devices[i].last_sync_at > *last_sync)
             *last_sync = devices[i].last_sync_at;
     }
     free(devices);
-    return 0;
+    return rc;
 }
 
 /* As a path that means the same to whoever asked, wherever that is. */
@@ -292,7 +334,7 @@ static int answer_moved(request *r) {
 
 int handle_status(request *r) {
     trivet_merge_state *state;
-    size_t len, paired, items, locked;
+    size_t len, paired, shared, items, locked;
     int64_t last_sync;
     char *doc;
 
@@ -302,11 +344,12 @@ int handle_status(request *r) {
     locked = live_items(state, TRIVET_MERGE_LOCKED_LISTS);
     trivet_merge_state_free(state);
     free(doc);
-    if (count_devices(r, &paired, &last_sync) != 0 || answer_folder(r) != 0 ||
+    if (count_devices(r, &paired, &shared, &last_sync) != 0 || answer_folder(r) != 0 ||
         request_answer_text(r, "name", r->ctx->server_name ? r->ctx->server_name : "") != 0 ||
         request_answer(r, "items", json_integer((json_int_t)items)) != 0 ||
         request_answer(r, "locked_items", json_integer((json_int_t)locked)) != 0 ||
         request_answer(r, "devices", json_integer((json_int_t)paired)) != 0 ||
+        request_answer(r, "shared", json_integer((json_int_t)shared)) != 0 ||
         request_answer(r, "last_sync", json_integer(last_sync)) != 0 || answer_moved(r) != 0)
         return -1;
     return 0;

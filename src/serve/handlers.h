@@ -62,6 +62,7 @@ int handle_lost(request *r);
 int handle_pair(request *r);
 int handle_devices(request *r);
 int handle_revoke(request *r);
+int handle_rename(request *r);
 int handle_status(request *r);
 int handle_pending(request *r);
 

@@ -20,9 +20,11 @@
  *     pair     name?, host?, port?, replace?        ip, port, secret, v, device, name, k
  *     devices                                       devices: [{id, name, created, last_seen, last_sync,
  *                                                   revoked, lapses, address, host, port, replaces, phones: [{name,
- *                                                   last_seen, last_sync}], from a server: connected}]
+ *                                                   last_seen, last_sync}], protocol; from a server:
+ *                                                   connected, question (0: none)}]
  *     revoke   device                               device, name
- *     status                                        folder, name, items, locked_items, devices, last_sync,
+ *     rename   device, name                         device, name
+ *     status                                        folder, name, items, locked_items, devices, shared, last_sync,
  *                                                   moved: [{id, name, host, port}] (serve/moved.h);
  *                                                   from a server: running, pid, uptime, port, addresses,
  *                                                   mdns: {state, name?, reason?}, allow, connections,

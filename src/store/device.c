@@ -362,6 +362,46 @@ int device_synced(store *s, const char *id, const char *phone, int64_t now, stor
     return rc == 0 ? sql_leave(s, own, synced(s, id, phone, now, err), err) : rc;
 }
 
+static int network_seen(store *s, const char *id, const char *network, int64_t now, bool *new_network,
+                        store_error *err) {
+    device d;
+    int64_t num = 0;
+    int rc = get_device(s, id, &d, &num, err);
+    if (rc <= 0)
+        return rc < 0 ? rc : fail_unknown(id, err);
+    sqlite3_stmt *q = sql_get(s, SQL_NETWORK_OTHERS, err);
+    sql_int(q, 1, num);
+    sql_text(q, 2, network);
+    if ((rc = sql_row(s, q, err)) > 0)
+        *new_network = sqlite3_column_int(q, 1) > 0 && sqlite3_column_int(q, 0) == 0;
+    sql_reset(q);
+    if (rc < 0 || (rc = run_phone(s, SQL_NETWORK_SEEN, num, network, now, err)) != 0)
+        return rc;
+    q = sql_get(s, SQL_NETWORK_BOUND, err);
+    sql_int(q, 1, num);
+    sql_int(q, 2, DEVICE_NETWORKS);
+    return sql_run(s, q, err);
+}
+
+int device_network_seen(store *s, const char *id, const char *network, int64_t now, bool *new_network,
+                        store_error *err) {
+    *new_network = false;
+    bool own;
+    int rc = sql_enter(s, &own, err);
+    return rc == 0 ? sql_leave(s, own, network_seen(s, id, network, now, new_network, err), err) : rc;
+}
+
+int device_rename(store *s, const char *id, const char *name, store_error *err) {
+    device d;
+    int rc = get_device(s, id, &d, NULL, err);
+    if (rc <= 0)
+        return rc < 0 ? rc : fail_unknown(id, err);
+    sqlite3_stmt *q = sql_get(s, SQL_DEVICE_RENAME, err);
+    sql_text(q, 1, id);
+    sql_text(q, 2, name);
+    return sql_run(s, q, err);
+}
+
 int device_revoke(store *s, const char *id, int64_t now, store_error *err) {
     device d;
     int rc = get_device(s, id, &d, NULL, err);

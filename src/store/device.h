@@ -10,7 +10,7 @@
 
 #include "store.h"
 
-enum { DEVICE_ID_LEN = 8, DEVICE_NAME_MAX = 256, DEVICE_CODE_LIFE_MS = 10 * 60 * 1000 };
+enum { DEVICE_ID_LEN = 8, DEVICE_NAME_MAX = 256, DEVICE_NETWORKS = 32, DEVICE_CODE_LIFE_MS = 10 * 60 * 1000 };
 
 typedef struct {
     char id[DEVICE_ID_LEN + 1];
@@ -65,6 +65,17 @@ int device_phones(store *s, const char *id, device_phone **out, size_t *count, s
 int device_seen(store *s, const char *id, const char *phone, const char *address, int64_t now,
                 bool *new_phone, store_error *err);
 int device_synced(store *s, const char *id, const char *phone, int64_t now, store_error *err);
+
+/*
+ * A device came from a network (net/address.h). *new_network: it was seen in others of that family before, but not in
+ * this one; one phone has addresses of both families in one network. At most DEVICE_NETWORKS are remembered, the
+ * last seen.
+ */
+int device_network_seen(store *s, const char *id, const char *network, int64_t now, bool *new_network,
+                        store_error *err);
+
+/* What the user calls it from now on: 1 to DEVICE_NAME_MAX bytes. */
+int device_rename(store *s, const char *id, const char *name, store_error *err);
 int device_revoke(store *s, const char *id, int64_t now, store_error *err);
 
 /* Deletes codes that lapsed unused. */

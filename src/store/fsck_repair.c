@@ -233,6 +233,7 @@ static int find_state(salvage *v, trivet_merge_state **out) {
 
 /* Rows whose owner is gone. */
 static const char ORPHANS[] = "DELETE FROM device_phone WHERE device NOT IN (SELECT num FROM device);"
+                              "DELETE FROM device_network WHERE device NOT IN (SELECT num FROM device);"
                               "DELETE FROM record WHERE device NOT IN (SELECT num FROM device)"
                               " OR phone NOT IN (SELECT num FROM device_phone);"
                               "DELETE FROM record_since WHERE device NOT IN (SELECT num FROM device)"

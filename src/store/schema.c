@@ -6,6 +6,7 @@
  *   head            one row: the computer's present state
  *   device          a pairing; `replaces` is the id of the device whose records it inherits
  *   device_phone    a name that a phone gave itself on a pairing; has_records stays 1 when its records go
+ *   device_network  a network that a device came from
  *   record          one committed merge of a phone; ids are never used again, since values outlive them
  *   record_since    what a phone's `since` is known to mean, for each group; outlives its record (merge §10)
  *   grave           last forms of items that left the computer's state
@@ -97,8 +98,14 @@ static const char version_3[] = "CREATE INDEX lost_by_time ON lost (time);";
 static const char version_4[] = "ALTER TABLE device ADD COLUMN host TEXT NOT NULL DEFAULT '';"
                                 "ALTER TABLE device ADD COLUMN port INTEGER NOT NULL DEFAULT 0;";
 
+/* Where a device was seen (net/address.h); goes without loss. */
+static const char version_5[] =
+    "CREATE TABLE device_network (device INTEGER NOT NULL REFERENCES device (num) ON DELETE CASCADE,"
+    " network TEXT NOT NULL, last_seen_at INTEGER NOT NULL, PRIMARY KEY (device, network)) STRICT, WITHOUT "
+    "ROWID;";
+
 /* steps[v] leads from version v to v + 1. */
-static const char *const steps[] = {version_1, version_2, version_3, version_4};
+static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 static int pragma_get(store *s, const char *text, int *out, store_error *err) {

@@ -86,6 +86,13 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_PHONE_LIST] = "SELECT phone, first_seen_at, last_seen_at, last_sync_at FROM device_phone"
                        " WHERE device = ?1 ORDER BY num",
     [SQL_PHONE_OTHERS] = "SELECT max(phone = ?2), count(*) FROM device_phone WHERE device = ?1",
+    [SQL_NETWORK_OTHERS] = "SELECT max(network = ?2), count(*) FROM device_network WHERE device = ?1"
+                           " AND (network LIKE '%:%') = (?2 LIKE '%:%')",
+    [SQL_NETWORK_SEEN] = "INSERT INTO device_network (device, network, last_seen_at) VALUES (?1, ?2, ?3)"
+                         " ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at",
+    [SQL_NETWORK_BOUND] = "DELETE FROM device_network WHERE device = ?1 AND network NOT IN (SELECT network"
+                          " FROM device_network WHERE device = ?1 ORDER BY last_seen_at DESC LIMIT ?2)",
+    [SQL_DEVICE_RENAME] = "UPDATE device SET name = ?2, named = 1 WHERE id = ?1",
 
     [SQL_RECORD_PUT] = "INSERT INTO record (device, phone, sent, snapshot, ancestor, since_before, applied,"
                        " time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
