@@ -83,6 +83,10 @@ static void test_findings(void **state) {
         void (*check)(doctor *d);
         const char *status, *devices, *level, *text;
     } cases[] = {
+        {doctor_moved, "{\"moved\":[]}", "[{\"id\":\"a\"}]", "ok", "is this computer's"},
+        {doctor_moved, "{\"moved\":[{\"id\":\"a\",\"name\":\"x\",\"host\":\"192.168.1.9\",\"port\":8080}]}",
+         "[{\"id\":\"a\"}]", "problem",
+         "x was paired with 192.168.1.9 port 8080, which is not this computer's now"},
         {doctor_server, NULL, NULL, "problem", "none runs"},
         {doctor_server, "{\"version\":\"" TRIVET_VERSION "\",\"pid\":7}", NULL, "ok", "process 7"},
         {doctor_server, "{\"version\":\"0.0.9\"}", NULL, "note", "0.0.9 runs"},
@@ -105,6 +109,7 @@ static void test_findings(void **state) {
         doctor d = {.folder = "/nowhere", .findings = json_array()};
         d.status = cases[i].status ? json_loads(cases[i].status, 0, NULL) : NULL;
         d.devices = cases[i].devices ? json_loads(cases[i].devices, 0, NULL) : NULL;
+        d.moved = json_object_get(d.status, "moved");
         cases[i].check(&d);
         assert_int_equal(json_array_size(d.findings), 1);
         const json_t *finding = json_array_get(d.findings, 0);

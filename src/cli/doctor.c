@@ -109,6 +109,10 @@ static void gather_here(doctor *d) {
     look(d); /* now: who closes a database last tidies its log away, which one that only reads may not */
     json_t *devices = ask_store(s, "devices", &raw, &unused);
     free(raw);
+    json_t *status = ask_store(s, "status", &raw, &unused);
+    free(raw);
+    d->moved = json_incref(json_object_get(status, "moved"));
+    json_decref(status);
     json_decref(ask_store(s, "state", &state, &len));
     store_close(s);
     keep(d, devices, state, len);
@@ -128,6 +132,7 @@ static void gather(doctor *d) {
         return;
     }
     look(d);
+    d->moved = json_incref(json_object_get(d->status, "moved"));
     json_t *devices = ask_server(d, "devices", &raw, &unused);
     free(raw);
     json_decref(ask_server(d, "state", &state, &len));
@@ -193,8 +198,8 @@ static void print_json(const doctor *d) {
 
 int cli_doctor(int argc, char **argv) {
     static void (*const checks[])(doctor *) = {
-        doctor_folder,   doctor_disk, doctor_database, doctor_server, doctor_port, doctor_addresses,
-        doctor_firewall, doctor_mdns, doctor_arrivals, doctor_clock,  doctor_dates};
+        doctor_folder, doctor_disk,     doctor_database, doctor_server,   doctor_port,  doctor_addresses,
+        doctor_moved,  doctor_firewall, doctor_mdns,     doctor_arrivals, doctor_clock, doctor_dates};
     const char *file = NULL;
     const cli_option options[] = {
         {"config", "FILE", "settings, as the server has them (default: trivet.conf)", .string = &file},
@@ -232,6 +237,7 @@ int cli_doctor(int argc, char **argv) {
     json_decref(d.findings);
     json_decref(d.status);
     json_decref(d.devices);
+    json_decref(d.moved);
     free(d.state);
     return status;
 }

@@ -27,7 +27,8 @@ typedef struct {
     char look_text[256];
     json_t *status;  /* the running server's answer; NULL: none runs */
     json_t *devices; /* an array, or NULL */
-    char *state;     /* the computer's state, or NULL; owned, like the two above */
+    json_t *moved;   /* devices whose codes lead elsewhere, as `status` tells of them; or NULL */
+    char *state;     /* the computer's state, or NULL; owned, like what is above */
     size_t state_len;
     json_t *findings;
     size_t notes, problems;
@@ -41,6 +42,7 @@ void doctor_find(doctor *d, doctor_level level, const char *subject, const char 
 void doctor_server(doctor *d);
 void doctor_port(doctor *d);
 void doctor_addresses(doctor *d);
+void doctor_moved(doctor *d);
 void doctor_firewall(doctor *d);
 void doctor_arrivals(doctor *d);
 void doctor_mdns(doctor *d);

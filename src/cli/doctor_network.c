@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -144,20 +143,6 @@ void doctor_port(doctor *d) {
 
 /* ---- addresses ---- */
 
-/* Phones that look for this computer where it is not any more. */
-static void find_moved(doctor *d) {
-    const json_t *moved = json_object_get(d->status, "moved"), *one = json_array_get(moved, 0);
-    const char *name = reply_string(one, "name");
-
-    if (one)
-        doctor_find(d, DOCTOR_PROBLEM, "addresses",
-                    "Have the router give this computer the old address (a DHCP reservation), or make a new "
-                    "code: `trivet pair --replace DEVICE`, with `--host NAME.local` one that outlives moves.",
-                    "%s was paired with %s port %u, which is not this computer's now (phones like it: %zu)",
-                    name[0] ? name : reply_string(one, "id"), reply_string(one, "host"),
-                    (unsigned)reply_number(one, "port"), json_array_size(moved));
-}
-
 void doctor_addresses(doctor *d) {
     reachable_address all[REACHABLE_MAX];
     size_t count = reachable_all(all), used = 0;
@@ -176,7 +161,27 @@ void doctor_addresses(doctor *d) {
                     "this computer has none that a phone could reach");
     else
         doctor_find(d, DOCTOR_OK, "addresses", NULL, "%s", list);
-    find_moved(d);
+}
+
+/* Phones that look for this computer where it is not any more. */
+void doctor_moved(doctor *d) {
+    const json_t *first = json_array_get(d->moved, 0);
+    size_t count = json_array_size(d->moved);
+
+    if (!d->moved || json_array_size(d->devices) == 0)
+        return;
+    const char *name =
+        reply_string(first, "name")[0] ? reply_string(first, "name") : reply_string(first, "id");
+    if (count == 0)
+        doctor_find(d, DOCTOR_OK, "codes", NULL,
+                    "the phones were paired with an address that is this computer's");
+    else
+        doctor_find(
+            d, DOCTOR_PROBLEM, "codes",
+            "Have the router give this computer the old address (a DHCP reservation), or make a new code: "
+            "`trivet pair --replace DEVICE`, with `--host NAME.local` one that outlives moves.",
+            "%s was paired with %s port %u, which is not this computer's now (phones like it: %zu)", name,
+            reply_string(first, "host"), (unsigned)reply_number(first, "port"), count);
 }
 
 /* ---- the packet filter ---- */

@@ -73,6 +73,18 @@ scenario('settings, and who may read the data', async (s) => {
     await doctor(s, { expect: 0 });
 });
 
+scenario('a phone whose code leads elsewhere', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    await s.confirmed(phone);
+    (await doctor(s, { expect: 0 }))('codes', 'ok');
+    const moved = await s.phone({ pairing: await s.pair(['--host', '198.51.100.9']) });
+    await s.confirmed(moved);
+    assert.match((await doctor(s, { expect: 1 }))('codes').finding, / was paired with 198\.51\.100\.9/);
+    await s.server.stop();
+    (await doctor(s, { expect: 1 }))('codes');
+});
+
 scenario('a clock that was wrong', async (s) => {
     await s.serve();
     const phone = await s.phone({ clockOffset: 3 * 86400e3 });
