@@ -359,6 +359,17 @@ static void case_3_snapshots_go_before_sent(void **state) {
     joins(RECORD_LISTS, id); /* the older one's snapshot, not the newer one's `sent` */
 }
 
+/* A record with the time of which the phone came once more was hardly applied: its snapshot is the last of equals. */
+static void case_3_a_lost_confirm_goes_last(void **state) {
+    chosen *c = *state;
+    merged(c, 50, "{}", S(LISTS("")), NONE);
+    merged(c, 50, S(LISTS(I("a", "milk", 5))), S(LISTS(I("a", "milk", 5) "," I("b", "bread", 5))),
+           S(LISTS(I("a", "milk", 5))));
+    choose(c, 100, S(LISTS(I("a", "oat", 3))), "{}"); /* by a clock that is behind */
+    ancestor_is("a=milk@5");
+    joins(RECORD_LISTS, 0);
+}
+
 static void case_3_not_one_known_by_another_time(void **state) {
     chosen *c = *state;
     int64_t known = merged(c, 0, S(LISTS("")), S(LISTS(I("a", "milk", 5))), NONE);
@@ -821,6 +832,7 @@ int main(void) {
         TEST(case_3_sent),
         TEST(case_3_snapshots_go_before_sent),
         TEST(case_3_snapshots_go_before_sent),
+        TEST(case_3_a_lost_confirm_goes_last),
         TEST(case_3_not_one_known_by_another_time),
         TEST(case_3_what_came_with_the_same_time),
         TEST(case_3_the_newest_where_there_is_no_other),

@@ -52,6 +52,7 @@ static void copy_held(struct held *to, const struct held *from) {
 struct knowledge {
     bool known, dropped,
         lost_confirm; /* its time: it names a record; that was dropped; the newest merge came with it too */
+    bool ambiguous;   /* its time names none, and may name more than one */
     trivet_merge_state *sent; /* of the newest record, with lost_confirm; else NULL */
 };
 
@@ -65,6 +66,10 @@ static void look_up(const struct phone *p, struct knowledge know[static RECORD_G
     for (record_group g = 0; g < RECORD_GROUPS; g++) {
         int rc = record_by_since(the_store, p->device, p->name, g, p->held.since, &id, &err);
         know[g] = (struct knowledge){.known = rc == 0, .dropped = rc == STORE_GONE};
+        size_t unnamed = 0;
+        for (size_t i = 0; i < count; i++)
+            unnamed += !(records[i].applied & 1u << g);
+        know[g].ambiguous = rc == STORE_NONE && unnamed > 1;
         know[g].lost_confirm = count > 0 && records[0].since_before == p->held.since;
         if (know[g].lost_confirm)
             must(snapshot_read(the_store, &records[0].sent, &know[g].sent, &err) == 0, err.message);
@@ -127,7 +132,7 @@ static void killed_between(const struct ledger *l, struct held *h, const trivet_
  * newest; the edit gives the old text a new date. The second history: the user wrote that text after the restore. That is
  * so unless the phone's time names a state in which the item has that very text (then the text is none of its edits), and
  * the phone cannot as well come from what it sent with this time before: that it sends it once more, edited, is just what
- * a lost confirm looks like.
+ * a lost confirm looks like. Nor must the time be one that may name several states.
  */
 static bool text_may_be_new(const struct ledger *l, const struct phone *p, const struct item *it,
                             const struct knowledge *know) {
@@ -135,7 +140,7 @@ static bool text_may_be_new(const struct ledger *l, const struct phone *p, const
 
     if (know->lost_confirm && can_come_from(p->held.state, know->sent, group_of(it)))
         return true;
-    if (know->dropped || (l->restored && !know->known && !know->lost_confirm))
+    if (know->dropped || know->ambiguous || (l->restored && !know->known && !know->lost_confirm))
         return true;
     return !p->held.named || text_in(p->held.named, it, &dead) != text_in(p->held.state, it, &dead);
 }

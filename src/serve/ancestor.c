@@ -97,18 +97,27 @@ static const record *record_with_id(const ancestor_states *a, int64_t id) {
     return NULL;
 }
 
+/* Whether a newer record came with the time that this one came with: then its confirm was lost, or very late. */
+static bool came_again(const ancestor_states *a, size_t i) {
+    return i > 0 && a->records[i - 1].since_before == a->records[i].since_before;
+}
+
 /*
  * Case 3, a time that is not known to mean anything: states that it may mean, and then those that a phone held when it sent
  * something with this very time. Those are older, for the newest record came with another: the phone was restored.
  */
 static void find_unnamed(const ancestor_states *a, record_group group, int64_t since, struct candidates *c) {
-    for (int pass = 0; pass < 2; pass++)
+    for (int pass = 0; pass < 3;
+         pass++) /* snapshots, sent, and last the snapshots that were hardly applied */
         for (size_t i = 0, found = 0; i < a->record_count && found < MAX_CANDIDATES; i++) {
             const record *r = &a->records[i];
             if (r->applied & 1u << group)
                 continue;
-            candidate_add(c, pass == 0 ? SNAPSHOT : SENT, r, pass == 0 ? r->id : r->id - 1);
             found++;
+            if (pass == 1)
+                candidate_add(c, SENT, r, r->id - 1);
+            else if (came_again(a, i) == (pass == 2))
+                candidate_add(c, SNAPSHOT, r, r->id);
         }
     for (size_t i = 0, found = 0; i < a->record_count && found < MAX_CANDIDATES; i++)
         if (a->records[i].since_before == since) {
