@@ -125,7 +125,7 @@ static void ignore(void *ctx, const char *message) {
 
 /*
  * Where no server ever runs, commands drop what is old (store/prune.h), once a day. Not with settings that are wrong, which
- * may have said to keep it; and no command fails because of it.
+ * may have said to keep it; and no command fails because of it. A command that only looks changes nothing.
  */
 static void keep_up(store *s) {
     store_error err = STORE_ERROR_INIT;
@@ -163,7 +163,9 @@ static int ask_store(const call *c, reply *out, long *holder) {
     if (fresh) /* it may be a slip of the finger */
         print_note("%s: a new data folder was made", c->common->data);
     status = run_here(c, s, out);
-    keep_up(s);
+    if (status == 0 && json_is_true(json_object_get(out->response, "ok")) &&
+        !requests_reads(reply_string(c->request, "do")))
+        keep_up(s);
     store_close(s);
     return status;
 }

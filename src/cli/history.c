@@ -22,11 +22,17 @@ typedef struct {
 
 /* ---- one line ----------------------------------------------------------------------------------------- */
 
-/* "2 added, 1 edited": what is not 0. */
-static void print_counts(const json_t *counts) {
-    static const struct {
+/*
+ * "2 added, 1 edited": what is not 0. Of a sync the counts tell what both sides saw change; of an import what the
+ * document lacks is no change.
+ */
+static void print_counts(const json_t *counts, const char *cause) {
+    bool import = strcmp(cause, "import") == 0;
+    bool sync = strcmp(cause, "sync") == 0 || strcmp(cause, "policy") == 0;
+    const struct {
         const char *keys[2], *words;
-    } WORDS[] = {{{"addedFromPhone", "addedFromComputer"}, "added"},
+    } WORDS[] = {{{"addedFromPhone", sync || import ? NULL : "addedFromComputer"}, "added"},
+                 {{sync ? "addedFromComputer" : NULL, NULL}, "added on the phone"},
                  {{"editedField", NULL}, "edited"},
                  {{"editedLWW", NULL}, "edited on both sides"},
                  {{"tombstoned", "removed"}, "deleted"},
@@ -44,7 +50,7 @@ static void print_counts(const json_t *counts) {
             printf("%s%lld %s", printed++ ? ", " : "", (long long)n, WORDS[i].words);
     }
     if (printed == 0)
-        fputs("other fields", stdout);
+        fputs("nothing counted", stdout);
 }
 
 static void print_who(const json_t *line) {
@@ -61,7 +67,7 @@ static void line_words(const json_t *line, const view *v) {
 
     printf("%5lld  %-16s  %-7s  ", (long long)reply_number(line, "id"),
            print_when(reply_number(line, "time"), v->now, when, sizeof when), reply_string(line, "cause"));
-    print_counts(json_object_get(line, "counts"));
+    print_counts(json_object_get(line, "counts"), reply_string(line, "cause"));
     if (reply_string(line, "device")[0]) {
         fputs("  (", stdout);
         print_who(line);
