@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 typedef struct {
     const char *data;
@@ -145,7 +145,8 @@ static bool find_categories(span state, span *value) {
 }
 
 static void copy(FILE *out, const char *key, span value, bool *any) {
-    fprintf(out, "%s\"%s\":%.*s", *any ? "," : "", key, (int)value.len, value.data);
+    fprintf(out, "%s\"%s\":", *any ? "," : "", key);
+    fwrite(value.data, 1, value.len, out);
     *any = true;
 }
 
@@ -175,6 +176,7 @@ static int read_file(const char *path, const struct store_file *file, FILE *out,
 /* ---- the folder --------------------------------------------------------------------------------------- */
 
 int app_stores_read(const char *folder, char **out, size_t *len) {
+    struct stat st;
     FILE *document;
     bool any = false;
     int status = 0;
@@ -186,8 +188,12 @@ int app_stores_read(const char *folder, char **out, size_t *len) {
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0] && status == 0; i++) {
         char path[PATH_MAX];
         snprintf(path, sizeof path, "%s/%s", folder, FILES[i].name);
-        if (access(path, F_OK) == 0)
+        if (stat(path, &st) != 0)
+            continue;
+        if (S_ISREG(st.st_mode))
             status = read_file(path, &FILES[i], document, &any);
+        else /* a pipe would be waited for */
+            status = print_failure(EX_DATAERR, "%s is no file", path);
     }
     fputc('}', document);
     if (fclose(document) != 0 && status == 0)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 static int read_stream(FILE *in, const char *name, char **out, size_t *len) {
@@ -41,6 +42,7 @@ static int read_stream(FILE *in, const char *name, char **out, size_t *len) {
 }
 
 int input_read(const char *path, char **out, size_t *len) {
+    struct stat st;
     FILE *in;
     int status;
 
@@ -50,6 +52,10 @@ int input_read(const char *path, char **out, size_t *len) {
         return read_stream(stdin, "standard input", out, len);
     if (!(in = fopen(path, "rbe")))
         return print_failure(EX_NOINPUT, "%s: %s", path, strerror(errno));
+    if (fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > INPUT_MAX) {
+        fclose(in); /* before a gigabyte of memory is filled to find out */
+        return print_failure(EX_DATAERR, "%s is larger than 1 GiB", path);
+    }
     status = read_stream(in, path, out, len);
     fclose(in);
     return status;

@@ -7,6 +7,7 @@
 #include "serve/commit.h"
 #include "serve/counts.h"
 #include "serve/lost_edits.h"
+#include "serve/past.h"
 #include "state/edit.h"
 #include "state/prefix.h"
 
@@ -105,9 +106,16 @@ static int answer_item(request *r, const trivet_merge_state *state, trivet_merge
 
 int handle_state(request *r) {
     store_error err = STORE_ERROR_INIT;
+    past_error why = {0};
+    const char *typed;
     store_name name;
+    int64_t line;
 
-    if (head_get(r->ctx->store, &name, &err) != 0 ||
+    if (request_string(r, "state", &typed) != 0)
+        return -1;
+    if (typed && past_find(r->ctx->store, typed, &name, &line, &why) != 0)
+        return request_refuse(r, why.status, "%s", why.message);
+    if ((!typed && head_get(r->ctx->store, &name, &err) != 0) ||
         snapshot_get(r->ctx->store, &name, &r->raw_out, &r->raw_out_len, &err) != 0)
         return request_refuse_store(r, &err);
     return 0;

@@ -9,7 +9,8 @@
  * serve.c.
  *
  *     name     request                              response
- *     state                                         raw*: the canonical document (merge §1)
+ *     state    state?                               raw*: the canonical document (merge §1), the present one
+ *                                                   or that of a past state
  *     add      locked?, slot? (typed), text/raw*    raw*: the item; section, slot (0-based), label?, short
  *     edit     id, text/raw*                        the same
  *     done     id, done (bool)                      the same

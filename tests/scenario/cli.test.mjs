@@ -1,4 +1,5 @@
 /* The commands, with a server and without: what they print, what they change, how they end. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { assert, itemWith, itemsOf, scenario, texts } from './harness.mjs';
@@ -219,6 +220,52 @@ both('import merges, or replaces', async (s) => {
     assert.match(stderr, /lists\[1\]\[0\]\.position/);
     assert.deepEqual(await s.export(), now);
     assert.equal((await s.cli(['import', s.file('nothing.json')], { expect: null })).status, 66);
+});
+
+both('an import that replaced everything is undone, and a past state exported', async (s) => {
+    const milk = await s.add(s.text('milk'));
+    await s.cli(['pad', '1', '--set', s.text('pad')]);
+    const before = await s.export();
+    const [{ id: line }] = await s.json(['history']);
+    fs.writeFileSync(s.file('state.json'), JSON.stringify({ lists: [[]], scratchpad: [{ content: s.text('other'), updatedAt: 5 }] }));
+    await s.cli(['import', '--replace', s.file('state.json')]);
+    assert.deepEqual(texts(await s.export()).lists[0], []);
+    assert.deepEqual(JSON.parse((await s.cli(['export', '--state', String(line)])).stdout), before);
+    assert.deepEqual(JSON.parse((await s.cli(['export', '--state', `${line + 1}^`])).stdout), before);
+    assert.match((await s.cli(['export', '--state', 'never'], { expect: null })).stderr, /never/);
+    await s.cli(['restore', String(line)]);
+    const after = await s.export();
+    assert.deepEqual(texts(after).lists[0], [s.text('milk')]);
+    assert.equal(itemsOf(after)[0].id, milk.id);
+    assert.equal(after.scratchpad[0].content, s.text('pad'));
+});
+
+scenario('what an import may not be', async (s) => {
+    await s.add(s.text('milk'));
+    const before = await s.export();
+    const refused = async (what, content, pattern, status = 65) => {
+        fs.writeFileSync(s.file('bad'), content);
+        const said = await s.cli(['import', s.file('bad')], { expect: status });
+        assert.match(said.stderr, pattern, what);
+        assert.deepEqual(await s.export(), before, what);
+    };
+    await refused('nothing', '', /is empty/);
+    await refused('no JSON', 'milk', /bad: /);
+    await refused('a NUL', '{"lists":[[\0]]}', /bad: /);
+    await refused('half of one', '{"lists":[[{"id":"a"', /bad: /);
+    await refused('deep', '['.repeat(200000), /bad: /);
+    await refused('deep below an unknown key', `{"x":${'['.repeat(100000)}${']'.repeat(100000)}}`, /bad: /);
+    await refused('65 slots', JSON.stringify({ lists: Array(65).fill([]) }), /lists/);
+    await refused('a time that is none', '{"lists":[[{"id":"a","text":"","position":0,"updatedAt":1e300}]]}', /updatedAt/);
+    await refused('no UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), /bad: /);
+    fs.rmSync(s.file('bad'));
+    fs.writeFileSync(s.file('bad'), '');
+    fs.truncateSync(s.file('bad'), 2 ** 31);
+    assert.match((await s.cli(['import', s.file('bad')], { expect: 65 })).stderr, /larger than 1 GiB/);
+    fs.mkdirSync(s.file('stores'));
+    execFileSync('mkfifo', [s.file('stores/jotbunker-lists.json')]);
+    assert.match((await s.cli(['import', s.file('stores')], { expect: 65 })).stderr, /is no file/);
+    assert.deepEqual(await s.export(), before);
 });
 
 both('import reads the app’s own folder', async (s) => {
