@@ -50,24 +50,40 @@ static int refuse_owner(const look *l, const char *name, uid_t uid) {
 
 /* ---- the files ------------------------------------------------------------------------------------------ */
 
-static int look_at_file(const look *l, const char *name) {
+/* Through a descriptor, so that what is narrowed is what was looked at. */
+static int narrow(int fd, mode_t mode) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return chmod(path, mode & 0700);
+}
+
+static int look_at_open_file(const look *l, const char *name, int fd) {
     struct stat st;
     char path[PATH_MAX];
-    if (fstatat(l->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return 0; /* gone meanwhile */
+    snprintf(path, sizeof path, "%s/%s", l->folder, name);
+    if (fstat(fd, &st) != 0)
+        return store_fail_errno(l->err, errno, "look at", path);
     if (st.st_uid != l->owner && st.st_uid != 0)
         return refuse_owner(l, name, st.st_uid);
-    snprintf(path, sizeof path, "%s/%s", l->folder, name);
     if (st.st_uid == 0 && l->owner != 0)
         tell(l, false, path, st.st_mode,
              "belongs to root, so that the folder's owner may be unable to use it");
     if (S_ISLNK(st.st_mode) || (st.st_mode & 077) == 0)
         return 0;
-    bool done = l->tighten && fchmodat(l->dir, name, st.st_mode & 0700, 0) == 0;
-    if (l->tighten && !done)
+    bool done = l->tighten && narrow(fd, st.st_mode) == 0;
+    if (l->tighten && !done && st.st_uid == geteuid())
         return store_fail_errno(l->err, errno, "take rights of others away from", path);
     tell(l, done, path, st.st_mode, "can be used by other users");
     return 0;
+}
+
+static int look_at_file(const look *l, const char *name) {
+    int fd = openat(l->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return 0; /* gone meanwhile */
+    int rc = look_at_open_file(l, name, fd);
+    close(fd);
+    return rc;
 }
 
 static int look_at_files(const look *l) {

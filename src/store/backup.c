@@ -6,6 +6,9 @@
  * data folder, without what was deleted, and that file is read into the backup. The copy stays in the folder because it is
  * not sealed, and goes when the backup is done; one that a killed command left behind goes with the next backup. A command holds a
  * lock on its own copy, by which the two are told apart.
+ *
+ * Root does all of it as the folder's owner, so that nothing that the owner may have put there leads root elsewhere; the
+ * backup itself was opened before that.
  */
 #include "backup.h"
 
@@ -173,7 +176,7 @@ static int check_head(store *s, store_error *err) {
     return rc;
 }
 
-int backup_make(const char *folder, const char *passphrase, size_t len, int64_t now, backup_write_fn *fn,
+static int make(const char *folder, const char *passphrase, size_t len, int64_t now, backup_write_fn *fn,
                 void *ctx, backup_progress_fn *progress, void *progress_ctx, backup_manifest *out,
                 store_error *err) {
     store *s = NULL;
@@ -210,6 +213,16 @@ int backup_make(const char *folder, const char *passphrase, size_t len, int64_t 
     free(from);
     if (rc != 0)
         backup_manifest_release(out);
+    return rc;
+}
+
+int backup_make(const char *folder, const char *passphrase, size_t len, int64_t now, backup_write_fn *fn,
+                void *ctx, backup_progress_fn *progress, void *progress_ctx, backup_manifest *out,
+                store_error *err) {
+    folder_user user;
+    folder_become_owner(folder, &user);
+    int rc = make(folder, passphrase, len, now, fn, ctx, progress, progress_ctx, out, err);
+    folder_become_self(&user);
     return rc;
 }
 
@@ -391,7 +404,7 @@ static int receive(const char *folder, char *path, bool existing, backup_reader 
     return rc != 0 ? store_fail(err, rc, "%s", why.message) : 0;
 }
 
-int backup_restore(const char *folder, backup_reader *r, bool replace, int64_t now,
+static int restore(const char *folder, backup_reader *r, bool replace, int64_t now,
                    backup_progress_fn *progress, void *progress_ctx, backup_manifest *manifest,
                    backup_restored *out, store_error *err) {
     sink to = {-1, NULL, {progress, progress_ctx, 0, 0}};
@@ -423,5 +436,15 @@ int backup_restore(const char *folder, backup_reader *r, bool replace, int64_t n
         backup_manifest_release(manifest);
         backup_restored_release(out);
     }
+    return rc;
+}
+
+int backup_restore(const char *folder, backup_reader *r, bool replace, int64_t now,
+                   backup_progress_fn *progress, void *progress_ctx, backup_manifest *manifest,
+                   backup_restored *out, store_error *err) {
+    folder_user user;
+    folder_become_owner(folder, &user);
+    int rc = restore(folder, r, replace, now, progress, progress_ctx, manifest, out, err);
+    folder_become_self(&user);
     return rc;
 }

@@ -259,7 +259,7 @@ static int check_store(check *k) {
     return rc;
 }
 
-int fsck_run(const char *folder, const fsck_options *options, fsck_result *result, store_error *err) {
+static int run(const char *folder, const fsck_options *options, fsck_result *result, store_error *err) {
     check k = {folder, options, result, err, true};
     int lock = -1;
     *result = (fsck_result){0};
@@ -276,5 +276,13 @@ int fsck_run(const char *folder, const fsck_options *options, fsck_result *resul
         rc = check_store(&k);
     if (lock >= 0)
         close(lock);
+    return rc;
+}
+
+int fsck_run(const char *folder, const fsck_options *options, fsck_result *result, store_error *err) {
+    folder_user user;
+    folder_become_owner(folder, &user);
+    int rc = run(folder, options, result, err);
+    folder_become_self(&user);
     return rc;
 }
