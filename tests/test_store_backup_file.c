@@ -101,6 +101,8 @@ static int read_backup(const file *from, const char *pass, backup_manifest *m, f
     if (rc == 0)
         rc = backup_reader_end(r, err);
     backup_reader_free(r);
+    if (rc != 0)
+        backup_manifest_release(m);
     return rc;
 }
 

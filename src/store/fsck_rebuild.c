@@ -19,7 +19,7 @@ typedef struct {
     store_error *err;
     char table[64];
     char columns[1024]; /* that both know, by commas */
-    char key[64];       /* the one number that the table is a tree by, or "" */
+    char key[256];      /* the one number that the table is a tree by, or "" */
     char order[256];    /* the columns that it is a tree by, else */
     size_t width;
     sqlite3_stmt *put;
