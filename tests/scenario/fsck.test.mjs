@@ -72,12 +72,18 @@ for (const kind of ['first page', 'inner page of a table', 'leaf of a table', 'i
             for (const [how, from, length] of [['start', 0, 40], ['middle', size >> 1, 64], ['end', size - 64, 64]]) {
                 const bytes = Buffer.from(whole), at = (page - 1) * size + from;
                 for (let i = 0; i < length; i++) bytes[at + i] ^= 0x5a;
-                for (const name of fs.readdirSync(s.data)) fs.rmSync(path.join(s.data, name));
-                fs.writeFileSync(database(s), bytes, { mode: 0o600 });
+                const harm = () => {
+                    for (const name of fs.readdirSync(s.data)) fs.rmSync(path.join(s.data, name), { recursive: true });
+                    fs.writeFileSync(database(s), bytes, { mode: 0o600 });
+                };
+                harm();
                 const what = `page ${page}, ${how}`;
                 const listed = await s.cli(['list', '--json'], { expect: null });
                 assert.ok([0, 65, 74].includes(listed.status), `${what}: ${listed.status} ${listed.stderr}`);
-                if (listed.status !== 0) assert.match(listed.stderr, /damaged.*trivet fsck/s, what);
+                if (listed.status !== 0) {
+                    assert.match(listed.stderr, /damaged.*trivet fsck/s, what);
+                    assert.ok(fs.readFileSync(database(s)).equals(bytes), `${what}: it was noticed, and overwritten`);
+                } else harm(); // not noticed: what is not damaged may be written
                 const checked = await s.cli(['fsck'], { expect: null });
                 assert.ok([0, 1, 74].includes(checked.status), `${what}: ${checked.status} ${checked.stderr}`);
                 assert.ok(fs.readFileSync(database(s)).equals(bytes), `${what}: something was overwritten`);
