@@ -50,7 +50,8 @@ static void tell(const connection *c, server_event *e) {
     bool known = c->device.id[0] != '\0';
 
     e->device = known ? c->device.id : NULL;
-    e->name = !known ? NULL : c->device.named ? c->device.name : c->phone;
+    if (!e->name && known)
+        e->name = c->device.named ? c->device.name : c->phone;
     e->address = c->address;
     event_emit(c->host, e);
 }
@@ -163,7 +164,7 @@ static void welcome(connection *c, const struct check *k) {
     bool first = k->device.lapses_at != 0;
     tell(c, &(server_event){.kind = EVENT_PHONE_CONNECTED, .first = first});
     if (k->new_phone)
-        tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NAME});
+        tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NAME, .name = c->phone});
     if (k->new_network)
         tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NETWORK, .reason = k->device.address});
     trivet_proto_computer_accept(c->machine, loop_time(c));

@@ -155,7 +155,7 @@ static bool describe(copier *c) {
     }
     sqlite3_finalize(q);
     if (keys == 1 && number)
-        snprintf(c->key, sizeof c->key, "%s", c->order);
+        memcpy(c->key, c->order, sizeof c->key);
     return c->width > 0 && keys > 0;
 }
 

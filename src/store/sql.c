@@ -427,6 +427,14 @@ static int telling_errno(store *s) {
     return 0;
 }
 
+static int fail_io(store *s, store_error *err) {
+    store_fail(err, STORE_FAILED, "%s: %s; the disk may be failing, see the kernel's log (dmesg)", s->path,
+               sqlite3_errstr(SQLITE_IOERR));
+    if (err != NULL && err->code == STORE_FAILED)
+        err->status = EX_IOERR;
+    return STORE_FAILED;
+}
+
 int sql_fail(store *s, int rc, store_error *err) {
     bool io = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
     int number = io ? telling_errno(s) : 0;
@@ -437,6 +445,8 @@ int sql_fail(store *s, int rc, store_error *err) {
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
         return store_out_of_memory(err);
+    case SQLITE_IOERR:
+        return rc == SQLITE_IOERR_NOMEM ? store_out_of_memory(err) : fail_io(s, err);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return store_fail_damaged(s, err, sqlite3_errstr(rc));

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { assert, essence, itemWith, scenario, seeded, sleep, texts } from './harness.mjs';
+import { assert, essence, itemWith, itemsOf, scenario, seeded, sleep, texts } from './harness.mjs';
 import { Ledger } from './ledger.mjs';
 
 const SEED = Number(process.env.TRIVET_SEED ?? 20240607); // names a run of what is random here
@@ -308,6 +308,87 @@ scenario('a disk that is full from the start', async (s) => {
     }
     await refuses(s, await s.serve({ data: `${disk}/c`, ready: false, wrap, cwd: '/' }), /full|space/i);
 }, { skip: NO_MOUNT });
+
+/* ---- a disk that fails ---- */
+
+/* Attaches to the server and makes each of its `calls` fail with `error`; resolves to what ends that. */
+async function failing(s, calls, error) {
+    const strace = spawn('strace', ['-f', '-p', String(s.server.pid), '-o', s.file('failed'), '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+    s.later(() => strace.kill('SIGKILL'));
+    const ended = new Promise((resolve) => strace.on('close', resolve));
+    let said = '';
+    await new Promise((resolve, reject) => {
+        strace.stderr.on('data', (chunk) => /attached/.test((said += chunk)) && resolve());
+        ended.then(() => reject(new Error(said)));
+    });
+    return async () => {
+        strace.kill('SIGINT');
+        await ended;
+        assert.match(fs.readFileSync(s.file('failed'), 'utf8'), new RegExp(`= -1 ${error} .*INJECTED`), 'a call has failed');
+    };
+}
+
+/* Whether a process that is no child may be traced here. */
+function canAttach() {
+    const other = spawn('sleep', ['10'], { stdio: 'ignore' });
+    const { stderr } = spawnSync('timeout', ['-s', 'INT', '2', 'sh', '-c', `strace -p ${other.pid} -o /dev/null & sleep 0.3; kill -INT $!; wait`], { encoding: 'utf8' });
+    other.kill('SIGKILL');
+    return /attached/.test(stderr);
+}
+const NO_TRACE = canAttach() ? null : 'strace cannot be used here';
+
+for (const [what, calls, error, pattern] of [
+    ['nothing can be flushed', 'fsync,fdatasync', 'EIO', /I\/O error/],
+    ['nothing can be written', 'pwrite64', 'EIO', /I\/O error/],
+    ['there is no space', 'pwrite64', 'ENOSPC', /no space left/],
+])
+    for (const end of ['SIGTERM', 'SIGKILL'])
+        scenario(`${what} (${error}), then ${end}: refused with a message, no confirm, nothing lost, and it works again`, async (s) => {
+            await s.serve();
+            const [phone, other] = [await s.phone({ deviceId: 'one' }), await s.phone({ deviceId: 'two' })];
+            const id = phone.add('lists', 0, s.text('milk')).id;
+            const gone = phone.add('lists', 0, s.text('gone')).id;
+            await s.confirmed(phone);
+            await s.confirmed(other);
+            await s.confirmed(phone, { stay: true });
+            const before = (await s.cli(['export'])).stdout;
+
+            phone.edit(id, s.text('oat milk'));
+            phone.remove(gone);
+            phone.add('lists', 1, s.text('bread'));
+            const mine = phone.backup();
+            const works = await failing(s, calls, error);
+            // Once where the phone is connected already, so that it is the commit that fails, and once anew.
+            for (const kind of ['cancelled', 'closed']) {
+                assert.equal((await phone.sync()).kind, kind, 'no confirm without a commit');
+                assert.deepEqual(phone.storage, mine);
+                await phone.disconnect();
+            }
+            assert.match(s.server.stderr, pattern);
+            s.planted.add(s.text('salt'));
+            const refused = await s.cli(['add', s.text('salt')], { expect: 74 });
+            assert.match(refused.stderr, pattern);
+            assert.equal((await s.cli(['export'])).stdout, before, 'the state is as it was');
+            await works();
+
+            // Right after the fault, with nothing committed since: what was refused may be there or not, and nothing else.
+            if (end === 'SIGKILL') {
+                await s.kill9();
+                await s.serve();
+            }
+            await s.confirmed(phone, { stay: true });
+            await s.confirmed(other);
+            const state = await s.expectSame(other);
+            for (const text of ['oat milk', 'bread']) assert.ok(itemWith(state, s.text(text)), text);
+            assert.ok(!itemsOf(state).some((item) => item.id === gone && !item.deleted), 'what was deleted stays so');
+            await s.add(s.text('pepper'));
+            await phone.disconnect();
+            await (end === 'SIGKILL' ? s.kill9() : s.server.stop());
+            assert.equal((await s.json(['fsck'])).faults, 0);
+            await s.serve();
+            await s.confirmed(phone);
+            assert.ok(itemWith(await s.expectSame(phone), s.text('pepper')), 'and it is durable');
+        }, { skip: NO_TRACE });
 
 /* ---- a damaged database ---- */
 
