@@ -15,15 +15,18 @@ static void nonce_of(uint8_t first, uint8_t nonce[static PROOF_NONCE_LEN]) {
         nonce[i] = (uint8_t)(first + i);
 }
 
-static bool proof_hex(const char *secret, uint8_t nonce0, const char *address, uint16_t port,
+/* The proof's second half, behind the salt. */
+static bool proof_hex(const char *secret, uint8_t nonce0, uint8_t salt0, const char *address, uint16_t port,
                       char out[static 65]) {
-    uint8_t key[PROOF_KEY_LEN], nonce[PROOF_NONCE_LEN], proof[PROOF_LEN];
+    uint8_t key[PROOF_KEY_LEN], nonce[PROOF_NONCE_LEN], salt[PROOF_SALT_LEN], proof[PROOF_LEN];
 
     proof_key(secret, key);
     nonce_of(nonce0, nonce);
-    if (!proof_make(key, nonce, address, port, proof))
+    nonce_of(salt0, salt);
+    if (!proof_make(key, nonce, salt, address, port, proof))
         return false;
-    sodium_bin2hex(out, 65, proof, sizeof proof);
+    assert_memory_equal(proof, salt, sizeof salt);
+    sodium_bin2hex(out, 65, proof + sizeof salt, sizeof proof - sizeof salt);
     return true;
 }
 
@@ -32,10 +35,10 @@ static void test_proofs(void **state) {
     static const struct {
         const char *address, *proof;
     } cases[] = {
-        {"192.168.1.7", "2cc3acc7ed9d6579c27e270f25ff7483e9bb7e588ad67809981279bae61b1f0e"},
-        {"::ffff:192.168.1.7", "2cc3acc7ed9d6579c27e270f25ff7483e9bb7e588ad67809981279bae61b1f0e"},
-        {"fe80::1", "8022335d76dff7a4ae260b8c9887d57dd0571e32e0d6c78f9aabc5cad296300c"},
-        {"fe80::1%eth0", "8022335d76dff7a4ae260b8c9887d57dd0571e32e0d6c78f9aabc5cad296300c"},
+        {"192.168.1.7", "02924ee7aac98e5cc7195643f36282bc936445b20a694cb3c98442227c5d4ca0"},
+        {"::ffff:192.168.1.7", "02924ee7aac98e5cc7195643f36282bc936445b20a694cb3c98442227c5d4ca0"},
+        {"fe80::1", "f3806dc240f8c0165b47d7bdd8708158bf0b58fc5e7217113214fca71e606929"},
+        {"fe80::1%eth0", "f3806dc240f8c0165b47d7bdd8708158bf0b58fc5e7217113214fca71e606929"},
         {"kitchen.local", NULL},
         {"", NULL},
         {"%eth0", NULL},
@@ -44,19 +47,21 @@ static void test_proofs(void **state) {
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(proof_hex(SECRET, 0, cases[i].address, 8080, hex), cases[i].proof != NULL);
+        assert_int_equal(proof_hex(SECRET, 0, 100, cases[i].address, 8080, hex), cases[i].proof != NULL);
         if (cases[i].proof)
             assert_string_equal(hex, cases[i].proof);
     }
     /* All that it is made for counts. */
-    proof_hex(SECRET, 0, "192.168.1.7", 8080, hex);
-    proof_hex(SECRET, 1, "192.168.1.7", 8080, other);
+    proof_hex(SECRET, 0, 100, "192.168.1.7", 8080, hex);
+    proof_hex(SECRET, 1, 100, "192.168.1.7", 8080, other);
     assert_string_not_equal(hex, other);
-    proof_hex(SECRET, 0, "192.168.1.8", 8080, other);
+    proof_hex(SECRET, 0, 101, "192.168.1.7", 8080, other);
     assert_string_not_equal(hex, other);
-    proof_hex(SECRET, 0, "192.168.1.7", 8081, other);
+    proof_hex(SECRET, 0, 100, "192.168.1.8", 8080, other);
     assert_string_not_equal(hex, other);
-    proof_hex("6ba7b810-9dad-41d1-80b4-00c04fd430c9", 0, "192.168.1.7", 8080, other);
+    proof_hex(SECRET, 0, 100, "192.168.1.7", 8081, other);
+    assert_string_not_equal(hex, other);
+    proof_hex("6ba7b810-9dad-41d1-80b4-00c04fd430c9", 0, 100, "192.168.1.7", 8080, other);
     assert_string_not_equal(hex, other);
 }
 
@@ -75,6 +80,7 @@ static char *ask_proof(const roster *r, const char *path) {
     return roster_prove(r, &request);
 }
 
+/* The same question each time; the caller frees. */
 static char *ask_for(const roster *r, const char *id) {
     uint8_t nonce[PROOF_NONCE_LEN];
     char hex[65], path[256];
@@ -82,6 +88,43 @@ static char *ask_for(const roster *r, const char *id) {
     nonce_of(0, nonce);
     snprintf(path, sizeof path, "/prove/%s/%s", id, sodium_bin2hex(hex, sizeof hex, nonce, sizeof nonce));
     return ask_proof(r, path);
+}
+
+/* Whether it is a proof by `secret`, as the phone makes it again. */
+static bool proves(const char *hex, const char *secret) {
+    uint8_t key[PROOF_KEY_LEN], nonce[PROOF_NONCE_LEN], proof[PROOF_LEN], wanted[PROOF_LEN];
+    size_t len = 0;
+
+    assert_non_null(hex);
+    assert_int_equal(strlen(hex), 2 * PROOF_LEN);
+    assert_int_equal(sodium_hex2bin(proof, sizeof proof, hex, strlen(hex), NULL, &len, NULL), 0);
+    proof_key(secret, key);
+    nonce_of(0, nonce);
+    assert_true(proof_make(key, nonce, proof, "10.0.0.1", 8080, wanted));
+    return memcmp(proof, wanted, sizeof proof) == 0;
+}
+
+/* What those without the secret see: whatever the id, no two answers have a half in common, before and after
+ * the roster was read anew; so ids that exist look like those that do not. */
+static void tells_nothing(const roster *r, const roster *later, const char *const *ids) {
+    enum { ASKED = 2, MOST = 32 };
+    char *answers[MOST];
+    size_t count = 0;
+
+    for (; *ids; ids++)
+        for (int i = 0; i < ASKED; i++) {
+            answers[count++] = ask_for(r, *ids);
+            answers[count++] = ask_for(later, *ids);
+        }
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(strlen(answers[i]), 2 * PROOF_LEN);
+        for (size_t j = 0; j < i; j++) {
+            assert_memory_not_equal(answers[i], answers[j], PROOF_LEN);
+            assert_memory_not_equal(answers[i] + PROOF_LEN, answers[j] + PROOF_LEN, PROOF_LEN);
+        }
+    }
+    while (count > 0)
+        free(answers[--count]);
 }
 
 static void test_who_gets_which(void **state) {
@@ -99,7 +142,7 @@ static void test_who_gets_which(void **state) {
         "/proof/x/000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
     };
     fixture *f = *state;
-    char secret[37], revoked_secret[37], unused[37], expected[65];
+    char secret[37], revoked_secret[37], unused[37];
     device d = create(f, "10.0.0.1", secret), revoked = create(f, "old.local", revoked_secret);
 
     create(f, "kitchen.local", unused);
@@ -112,20 +155,16 @@ static void test_who_gets_which(void **state) {
     assert_null(roster_names(r)[1]);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_null(ask_proof(r, others[i]));
-    char *proof = ask_for(r, d.id);
-    assert_true(proof_hex(secret, 0, "10.0.0.1", 8080, expected));
-    assert_string_equal(proof, expected);
+    char *proof = ask_for(r, d.id), *none = ask_for(r, revoked.id);
+    assert_true(proves(proof, secret));
+    assert_false(proves(proof, revoked_secret));
+    assert_false(proves(none, revoked_secret));
     free(proof);
-    /* Nobody learns which ids there are: strangers are answered alike, each time the same. */
-    assert_true(proof_hex(revoked_secret, 0, "10.0.0.1", 8080, expected));
-    char *first = ask_for(r, revoked.id), *again = ask_for(r, revoked.id), *prefix = ask_for(r, "");
-    assert_int_equal(strlen(first), 64);
-    assert_string_not_equal(first, expected);
-    assert_string_equal(first, again);
-    assert_string_equal(first, prefix);
-    free(first);
-    free(again);
-    free(prefix);
+    free(none);
+    const char *const ids[] = {d.id, revoked.id, "00000000", "0000000", "000000000", "", NULL};
+    roster *later = roster_read(f->s);
+    tells_nothing(r, later, ids);
+    roster_free(later);
     roster_free(r);
     assert_null(ask_for(NULL, d.id));
     assert_int_equal(roster_devices(NULL), 0);

@@ -225,8 +225,8 @@ static int verb_discover(const char *folder, int argc, char **argv) {
         discover_all(&list, &count, &err) != 0)
         status = print_failure(err.status, "%s", err.message);
     else {
-        for (size_t i = 0; f != NULL && phone_folder_pairing(f)->device[0] != '\0' && i < count; i++)
-            ours[i] = discover_proven(phone_folder_pairing(f), list[i].address, list[i].port);
+        if (f != NULL)
+            discover_ours(phone_folder_pairing(f), list, count, ours);
         status = print_all_found(list, count, ours, common.json);
         if (status == 0 && count == 0)
             status = print_failure(1, "no server is announced on this network");

@@ -13,7 +13,8 @@ void proof_key(const char *secret, uint8_t key[static PROOF_KEY_LEN]) {
 }
 
 bool proof_make(const uint8_t key[static PROOF_KEY_LEN], const uint8_t nonce[static PROOF_NONCE_LEN],
-                const char *address, uint16_t port, uint8_t proof[static PROOF_LEN]) {
+                const uint8_t salt[static PROOF_SALT_LEN], const char *address, uint16_t port,
+                uint8_t proof[static PROOF_LEN]) {
     uint8_t place[18] = {[10] = 0xff, [11] = 0xff};
     struct sockaddr_storage parsed;
     char bare[ADDRESS_SIZE];
@@ -33,11 +34,13 @@ bool proof_make(const uint8_t key[static PROOF_KEY_LEN], const uint8_t nonce[sta
     place[17] = (uint8_t)port;
 
     crypto_generichash_state hash;
-    crypto_generichash_init(&hash, key, PROOF_KEY_LEN, PROOF_LEN);
+    crypto_generichash_init(&hash, key, PROOF_KEY_LEN, PROOF_LEN - PROOF_SALT_LEN);
     crypto_generichash_update(&hash, (const uint8_t *)label, sizeof label - 1);
     crypto_generichash_update(&hash, nonce, PROOF_NONCE_LEN);
+    crypto_generichash_update(&hash, salt, PROOF_SALT_LEN);
     crypto_generichash_update(&hash, place, sizeof place);
-    crypto_generichash_final(&hash, proof, PROOF_LEN);
+    memcpy(proof, salt, PROOF_SALT_LEN);
+    crypto_generichash_final(&hash, proof + PROOF_SALT_LEN, PROOF_LEN - PROOF_SALT_LEN);
     sodium_memzero(&hash, sizeof hash);
     return true;
 }

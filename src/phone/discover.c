@@ -229,10 +229,17 @@ bool discover_proven(const trivet_proto_pairing *pairing, const char *address, u
         return false;
     proof_key(pairing->secret, key);
     bool proven =
-        proof_make(key, nonce, address, port, wanted) && sodium_memcmp(wanted, proof, PROOF_LEN) == 0;
+        proof_make(key, nonce, proof, address, port, wanted) && sodium_memcmp(wanted, proof, PROOF_LEN) == 0;
     sodium_memzero(key, sizeof key);
     sodium_memzero(wanted, sizeof wanted);
     return proven;
+}
+
+void discover_ours(const trivet_proto_pairing *pairing, const discovered *list, size_t count, bool *ours) {
+    int64_t end = clock_ms() + ALL_MS;
+    for (size_t i = 0; i < count; i++)
+        ours[i] = pairing->device[0] != '\0' && clock_ms() < end &&
+                  discover_proven(pairing, list[i].address, list[i].port);
 }
 
 /* ---- the one that the phone is paired with ---- */
@@ -252,10 +259,11 @@ static int at_known_address(phone_folder *f, edit_error *err) {
     size_t len = strlen(pairing->ip);
     bool brackets = len > 2 && pairing->ip[0] == '[';
     int found = 0;
+    int64_t end = clock_ms() + ALL_MS;
     snprintf(bare, sizeof bare, "%.*s", (int)(brackets ? len - 2 : len), pairing->ip + (brackets ? 1 : 0));
     if (getaddrinfo(bare, NULL, &hints, &list) != 0)
         return 0;
-    for (const struct addrinfo *ai = list; ai != NULL && found == 0; ai = ai->ai_next) {
+    for (const struct addrinfo *ai = list; ai != NULL && found == 0 && clock_ms() < end; ai = ai->ai_next) {
         address_format(ai->ai_addr, text);
         if (text[0] != '\0' && discover_proven(pairing, text, pairing->port))
             found = take(f, text, pairing->port, false, err) == 0 ? 1 : -1;

@@ -28,6 +28,9 @@ int discover_all(discovered **out, size_t *count, edit_error *err);
 /* Whether who answers at this numeric address knows the pairing. Two seconds at most. */
 bool discover_proven(const trivet_proto_pairing *pairing, const char *address, uint16_t port);
 
+/* Which of them do; who is not asked within half a minute, for all that others say nothing, does not. */
+void discover_ours(const trivet_proto_pairing *pairing, const discovered *list, size_t count, bool *ours);
+
 /*
  * Makes the folder's pairing lead to its computer: asks at the known address, then all who are announced.
  * What was found elsewhere is remembered in the folder; *moved says so. Status 69 where nobody proves it, 77

@@ -6,8 +6,6 @@
 
 #include "net/address.h"
 
-#include "net/address.h"
-
 #include <arpa/inet.h>
 #include <fnmatch.h>
 #include <ifaddrs.h>

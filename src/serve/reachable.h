@@ -5,7 +5,6 @@
 #define TRIVET_SERVE_REACHABLE_H
 
 #include <stdbool.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 enum { REACHABLE_TEXT = 64, REACHABLE_MAX = 16 };

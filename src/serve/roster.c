@@ -87,24 +87,39 @@ const char *const *roster_names(const roster *r) {
 static const uint8_t *key_of(const roster *r, const char *id, size_t len) {
     const uint8_t *found = r->nobody;
 
-    for (size_t i = 0; i < r->key_count; i++)
-        if (strlen(r->keys[i].id) == len && memcmp(r->keys[i].id, id, len) == 0)
+    for (size_t i = 0; i < r->key_count && len == DEVICE_ID_LEN; i++)
+        if (sodium_memcmp(r->keys[i].id, id, DEVICE_ID_LEN) == 0)
             found = r->keys[i].key;
     return found;
 }
 
-char *roster_prove(const roster *r, const http_request *request) {
+/* /prove/DEVICE/NONCE; *id is borrowed. */
+static bool read_question(const char *path, const char **id, size_t *id_len,
+                          uint8_t nonce[static PROOF_NONCE_LEN]) {
     static const char prefix[] = "/prove/";
-    uint8_t nonce[PROOF_NONCE_LEN], proof[PROOF_LEN];
-    const char *id = request->path + sizeof prefix - 1, *slash;
+    const char *slash;
     size_t len = 0;
+
+    if (strncmp(path, prefix, sizeof prefix - 1) != 0)
+        return false;
+    *id = path + sizeof prefix - 1;
+    if (!(slash = strchr(*id, '/')) || strlen(slash + 1) != 2 * PROOF_NONCE_LEN)
+        return false;
+    *id_len = (size_t)(slash - *id);
+    return sodium_hex2bin(nonce, PROOF_NONCE_LEN, slash + 1, 2 * PROOF_NONCE_LEN, NULL, &len, NULL) == 0 &&
+           len == PROOF_NONCE_LEN;
+}
+
+char *roster_prove(const roster *r, const http_request *request) {
+    uint8_t nonce[PROOF_NONCE_LEN], salt[PROOF_SALT_LEN], proof[PROOF_LEN];
+    const char *id;
+    size_t len;
     char *text;
 
-    if (!r || strncmp(request->path, prefix, sizeof prefix - 1) != 0 || !(slash = strchr(id, '/')) ||
-        strlen(slash + 1) != 2 * sizeof nonce ||
-        sodium_hex2bin(nonce, sizeof nonce, slash + 1, 2 * sizeof nonce, NULL, &len, NULL) != 0 ||
-        len != sizeof nonce ||
-        !proof_make(key_of(r, id, (size_t)(slash - id)), nonce, request->local, request->local_port, proof) ||
+    if (!r || !read_question(request->path, &id, &len, nonce))
+        return NULL;
+    randombytes_buf(salt, sizeof salt);
+    if (!proof_make(key_of(r, id, len), nonce, salt, request->local, request->local_port, proof) ||
         !(text = malloc(2 * sizeof proof + 1)))
         return NULL;
     return sodium_bin2hex(text, 2 * sizeof proof + 1, proof, sizeof proof);

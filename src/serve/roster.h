@@ -21,8 +21,8 @@ size_t roster_devices(const roster *r); /* paired and in use; 0 for NULL */
 const char *const *roster_names(const roster *r);
 
 /*
- * Answers GET /prove/DEVICE/NONCE: 64 hex digits from malloc, NULL where the path is another. An unknown or revoked
- * device gets an answer made with a key that nobody has, by the same work.
+ * Answers GET /prove/DEVICE/NONCE: the proof's hex digits from malloc, NULL where the path is another. An unknown or
+ * revoked device gets an answer made with a key that nobody has, by the same work.
  */
 char *roster_prove(const roster *r, const http_request *request);
 

@@ -12,7 +12,6 @@
 #include "serve/event_log.h"
 #include "serve/exposition.h"
 #include "serve/hook.h"
-#include "serve/metrics.h"
 #include "serve/mdns.h"
 #include "serve/metrics.h"
 #include "serve/moved.h"
