@@ -306,9 +306,11 @@ check-all: check-all-deps check
 	@echo 'all of it passed'
 
 # Power cuts, kill -9, a soak, a thousand idle phones: an hour or so, and one at a time, since memory and processor time are looked at.
+# THOROUGH: those among the scenarios that do more when asked to by the environment.
+THOROUGH := fault fsck mdns addresses
 define endure
 	@echo '-- endurance'
-	$(Q)TRIVET_KILLS=200 TRIVET=$(BUILD)/trivet JOBS=1 TEST_TIMEOUT=7200 tests/run.sh tests/scenario/fault.test.mjs $(wildcard tests/endure/*.test.mjs)
+	$(Q)TRIVET_KILLS=200 TRIVET_THOROUGH=1 TRIVET=$(BUILD)/trivet JOBS=1 TEST_TIMEOUT=7200 tests/run.sh $(THOROUGH:%=tests/scenario/%.test.mjs) $(wildcard tests/endure/*.test.mjs)
 endef
 endure: check-all-deps all
 	$(endure)

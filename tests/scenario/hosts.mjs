@@ -153,13 +153,14 @@ export async function hosts(count) {
         ip('-n', bridge, 'link', 'set', `p${number}`, 'master', 'bridge', 'up');
         host.ip('link', 'set', 'lo', 'up');
         host.ip('link', 'set', 'v0', 'addrgenmode', 'eui64');
+        // No duplicate address detection, which takes a second or two until a link-local address can be used.
+        ip('netns', 'exec', host.namespace, 'sh', '-c', 'echo 0 >/proc/sys/net/ipv6/conf/v0/accept_dad');
         host.ip('addr', 'add', `${host.address}/24`, 'dev', 'v0');
         host.ip('addr', 'add', `fd77::${number}/64`, 'dev', 'v0', 'nodad');
         host.ip('link', 'set', 'v0', 'up');
         host.ip('route', 'add', 'default', 'dev', 'v0');
         await host.startBus(`${folder}/bus.conf`);
     }
-    // Duplicate address detection takes a second; until then a link-local address cannot be used.
     network.linkLocal = async (host) => {
         let match;
         await eventually('a link-local address', () => (match = host.ip('-6', 'addr', 'show', 'dev', 'v0', 'scope', 'link').match(/inet6 (fe80:\S+)\/64 scope link(?! tentative)/)));
