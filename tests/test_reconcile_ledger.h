@@ -42,7 +42,9 @@ struct item {
     /* What no rule can decide about it: see test_reconcile_open.h. */
     unsigned open, text_open; /* bits 1 << reason: for anything; for its text alone */
     bool backdated;
-    bool delete_made; /* somebody deleted it somewhere, whether that arrived or was lost with a phone */
+    bool delete_made;     /* somebody deleted it somewhere, whether that arrived or was lost with a phone */
+    int64_t delete_dated; /* the greatest date of those */
+    int64_t brought_back; /* the date of the last restore that did; 0: none */
 };
 
 struct ledger {
@@ -220,6 +222,12 @@ static void add_item(struct ledger *l, trivet_merge_state *state, const struct h
     TRACE("%s adds %s (%.8s)\n", h->who, text, it->id);
 }
 
+static void note_delete(struct item *it, int64_t when) {
+    it->delete_made = true;
+    if (when > it->delete_dated)
+        it->delete_dated = when;
+}
+
 static void edit_somehow(struct ledger *l, trivet_merge_state *state, const struct hand *h) {
     edit_error err = EDIT_ERROR_INIT;
     trivet_merge_item item;
@@ -246,7 +254,7 @@ static void edit_somehow(struct ledger *l, trivet_merge_state *state, const stru
         TRACE("%s edits %.8s e%d -> %s\n", h->who, id, previous, text);
     } else if (what < 9) {
         must(edit_remove(state, id, h->now, &item, &err) == 0, err.message);
-        l->items[item_number(l, item.id)].delete_made = true;
+        note_delete(&l->items[item_number(l, item.id)], item.deleted_at);
         TRACE("%s deletes %.8s\n", h->who, id);
     } else {
         must(edit_move(state, id, pick(3), EDIT_TOP, NULL, h->now, &item, &err) <= 1, err.message);
@@ -274,18 +282,6 @@ static void count_in(struct ledger *l, const trivet_merge_state *computer) {
                 went_wrong(l, it, it->open, "an item that nobody deleted is gone");
             it->counted = it->deleted = true;
         }
-    }
-}
-
-/* What a phone sent with a merge that was committed has reached the computer, whatever that made of it. */
-static void count_sent(struct ledger *l, const trivet_merge_state *phone) {
-    for (int i = 0; i < l->item_count; i++) {
-        bool dead;
-        int text = text_in(phone, &l->items[i], &dead);
-        if (text >= 0)
-            l->items[i].counted = l->edits[text].counted = true;
-        if (dead)
-            l->items[i].counted = l->items[i].deleted = true;
     }
 }
 

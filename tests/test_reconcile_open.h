@@ -47,6 +47,31 @@ static void copy_held(struct held *to, const struct held *from) {
     to->named = from->named ? clone(from->named) : NULL;
 }
 
+/* Whether the phone's tombstone is of a time before the item was brought back, of which the phone does not know. */
+static bool outdated(const struct ledger *l, const struct held *h, int number) {
+    const struct item *it = &l->items[number];
+    trivet_merge_slice id = {it->id, strlen(it->id)};
+    trivet_merge_item item;
+
+    if (!it->brought_back || !trivet_merge_item_find(h->state, it->section, id, &item, NULL) ||
+        item.deleted_at > it->brought_back)
+        return false;
+    return h->two[number] || !h->named || !trivet_merge_item_find(h->named, it->section, id, &item, NULL) ||
+           item.deleted || item.updated_at < it->brought_back;
+}
+
+/* What a phone sent with a merge that was committed has reached the computer, whatever that made of it. */
+static void count_sent(struct ledger *l, const struct held *h) {
+    for (int i = 0; i < l->item_count; i++) {
+        bool dead;
+        int text = text_in(h->state, &l->items[i], &dead);
+        if (text >= 0)
+            l->items[i].counted = l->edits[text].counted = true;
+        if (dead && !outdated(l, h, i))
+            l->items[i].counted = l->items[i].deleted = true;
+    }
+}
+
 /* ---- what the computer knows of a phone that comes ---- */
 
 struct knowledge {

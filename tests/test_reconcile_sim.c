@@ -2,7 +2,7 @@
  * A computer and two to five phones through everything that merge §10 lists, at random, with a ledger of every edit: lost
  * and late confirms, phones killed between two of their writes, phones restored from backups and wiped, phones that share
  * a code, a computer restored from a backup, purged tombstones, dropped records, edits while a sync runs, clocks off by seconds
- * and hours.
+ * and hours; in a third of them past states are brought back besides, and in most a policy answers what is asked.
  *
  *     build/tests/test_reconcile_sim [RUNS [FIRST_SEED [JOBS]]]       (or TRIVET_SIM_RUNS; 2000 by itself)
  *
@@ -18,7 +18,10 @@
 
 #include "serve/commit.h"
 #include "serve/reconcile.h"
+#include "serve/revived.h"
+#include "state/restore.h"
 #include "store/device.h"
+#include "store/history.h"
 
 enum { MAX_PHONES = 5, MAX_ASKED = 64 };
 
@@ -32,6 +35,8 @@ static struct sim {
         struct ledger ledger;
     } backup;
     bool pruned;
+    bool restores; /* past states are brought back in this history */
+    policy on_tie;
     uint64_t asked[MAX_ASKED]; /* ties that were answered, hashed with the phone that was asked */
     unsigned asked_count;
 } sim;
@@ -72,6 +77,105 @@ static void computer_edits(void) {
     trivet_merge_state_free(after);
 }
 
+/* A past state with texts that nobody wrote yet, so that a text still tells which edit it comes from. */
+static void write_anew(trivet_merge_state *then, const trivet_merge_state *head) {
+    trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
+    struct ledger *l = &sim.ledger;
+    trivet_merge_item was, is;
+    trivet_merge_entry entry, now;
+    char text[32];
+    size_t slot;
+
+    for (int i = 0; i < l->item_count && l->edit_count < MAX_EDITS; i++) {
+        const struct item *it = &l->items[i];
+        trivet_merge_slice id = {it->id, strlen(it->id)};
+        snprintf(text, sizeof text, "e%d", l->edit_count);
+        int previous;
+        if (!it->id[0]) {
+            if (!trivet_merge_entry_at(head, it->section, it->label, &now) || now.text.len == 0)
+                continue;
+            previous = edit_number(now.text);
+            if (!trivet_merge_entry_at(then, it->section, it->label, &entry))
+                entry = now;
+            if (entry.text.len > 0 && edit_number(entry.text) == previous)
+                text[0] = '\0'; /* as it was */
+            entry.text = text[0] ? (trivet_merge_slice){text, strlen(text)} : now.text;
+            must(trivet_merge_put_entry(then, it->section, it->label, &entry, &err) == 0, err.reason);
+            if (!text[0])
+                continue;
+        } else {
+            if (!trivet_merge_item_find(then, it->section, id, &was, &slot) || was.deleted)
+                continue;
+            bool there = trivet_merge_item_find(head, it->section, id, &is, NULL);
+            previous = edit_number(there ? is.text : was.text);
+            if (there && !is.deleted && edit_number(was.text) == previous)
+                continue;
+            was.text = (trivet_merge_slice){text, strlen(text)};
+            must(trivet_merge_put_item(then, it->section, slot, &was, &err) == 0, err.reason);
+        }
+        TRACE("  %.8s e%d -> %s\n", it->id, previous, text);
+        l->edits[l->edit_count++] = (struct edit){i, previous, false};
+    }
+}
+
+/* What is brought back was not deleted by anybody who did so before; who dated it later may win. */
+static void note_restore(const trivet_merge_state *before, const trivet_merge_state *after) {
+    trivet_merge_item item;
+
+    for (int i = 0; i < sim.ledger.item_count; i++) {
+        struct item *it = &sim.ledger.items[i];
+        bool dead, was = it->id[0] && text_in(before, it, &dead) >= 0;
+        bool is = it->id[0] && text_in(after, it, &dead) >= 0;
+        if (was == is)
+            continue;
+        trivet_merge_item_find(after, it->section, (trivet_merge_slice){it->id, strlen(it->id)}, &item, NULL);
+        TRACE("  %.8s %s\n", it->id, is ? "comes back" : "goes");
+        if (was) {
+            note_delete(it, item.deleted_at);
+        } else {
+            it->brought_back = item.updated_at;
+            it->deleted = false;
+            it->delete_made = it->delete_dated > item.updated_at;
+        }
+    }
+}
+
+/* As `trivet restore` does. */
+static void computer_restores(void) {
+    store_error err = STORE_ERROR_INIT;
+    edit_error refusal = EDIT_ERROR_INIT;
+    history_line line = {.time = sim.clock, .cause = "restore", .counts = "{}"}, *lines;
+    trivet_merge_state *then, *fresh, *before, *after;
+    store_name name;
+    size_t count;
+
+    must(history_list(the_store, INT64_MAX, 12, &lines, &count, &err) == 0, err.message);
+    if (count > 0)
+        must(snapshot_read(the_store, &lines[pick((unsigned)count)].after, &then, &err) == 0, err.message);
+    free(lines);
+    if (count == 0)
+        return;
+    TRACE("computer restores\n");
+    before = computer_state();
+    fresh = clone(then);
+    write_anew(fresh, before);
+    int rc = restore_all(before, fresh, sim.clock, &after, &refusal);
+    must(rc == 0 || rc == 1 || refusal.status == 1, refusal.message);
+    if (rc == 0) {
+        must(revived_date(the_store, before, after, &err) == 0, err.message);
+        note_restore(before, after);
+        must(store_begin(the_store, &err) == 0, err.message);
+        must(revived_note(the_store, before, after, &err) == 0, err.message);
+        must(commit_head(the_store, before, after, &line, &name, &err) == 0, err.message);
+        must(store_commit(the_store, &err) == 0, err.message);
+        count_in(&sim.ledger, after);
+    }
+    trivet_merge_state_free(after);
+    trivet_merge_state_free(before);
+    trivet_merge_state_free(fresh);
+    trivet_merge_state_free(then);
+}
+
 static bool all_have_synced(void) {
     for (unsigned i = 0; i < sim.phone_count; i++)
         if (!sim.phones[i].synced)
@@ -94,6 +198,11 @@ static void restore_ledger(void) {
     for (int i = 0; i < l->item_count; i++) {
         l->items[i].counted = i < kept->item_count && kept->items[i].counted;
         l->items[i].deleted = i < kept->item_count && kept->items[i].deleted;
+        int64_t brought_back = i < kept->item_count ? kept->items[i].brought_back : 0;
+        if (l->items[i].brought_back != brought_back)
+            l->items[i].open |= 1u << CAME_BACK; /* a phone may have heard of it */
+        l->items[i].brought_back = brought_back;
+        l->items[i].delete_made |= l->items[i].delete_dated > l->items[i].brought_back;
     }
     l->restored = true;
     sim.asked_count = 0;
@@ -218,6 +327,7 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
     size_t len = 0;
 
     settings.large_threshold = 2.0; /* tiny lists would ask all the time */
+    settings.on_tie = sim.on_tie;
     TRACE("%s syncs (since %lld, fault: %s)\n", p->name, (long long)p->held.since, faults[fault]);
     trivet_merge_state *computer = computer_state();
     struct fates fates = {0};
@@ -234,7 +344,7 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
         computer = computer_state();
         const char *document = outcome == RECONCILE_APPLY ? reconcile_document(r, &len) : NULL;
         settle_fates(&fates, &sim.ledger, p, computer);
-        count_sent(&sim.ledger, p->held.state);
+        count_sent(&sim.ledger, &p->held);
         count_in(&sim.ledger, computer);
         apply(p, document, len, fault);
         trivet_merge_state_free(computer);
@@ -334,13 +444,19 @@ static uint64_t chances_of(uint64_t seed, unsigned step) {
 }
 
 static void play(uint64_t seed, const struct omissions *without) {
+    random_state = chances_of(seed, 0) + 1;
+    sim.restores = pick(3) == 0;
+    sim.on_tie = (const policy[]){POLICY_ASK, POLICY_NEWEST, POLICY_PHONE, POLICY_COMPUTER}[pick(4)];
     random_state = chances_of(seed, 0);
     start();
     for (unsigned i = 0; i < STEPS; i++) {
         random_state = chances_of(seed, i + 1);
         sim.clock += 1000;
-        if (!without->steps[i])
-            step();
+        if (without->steps[i])
+            continue;
+        step();
+        if (sim.restores && pick(10) == 0)
+            computer_restores();
     }
     TRACE("quiet\n");
     for (unsigned round = 0; round < 3; round++)

@@ -163,7 +163,7 @@ int handle_diff(request *r) {
 /* Commits `after` and answers with the line of history that this is. */
 static int commit_restored(request *r, const trivet_merge_state *before, const trivet_merge_state *after) {
     store_error err = STORE_ERROR_INIT;
-    history_line line = {.time = r->ctx->now, .cause = "restore"};
+    history_line line = {.time = r->ctx->now, .cause = "restore", .always = true}; /* its number undoes it */
     store_name name;
 
     if (revived_note(r->ctx->store, before, after, &err) != 0 ||
@@ -249,6 +249,7 @@ static int restore_past(request *r, const char *typed, const char *item, const p
 }
 
 int handle_restore(request *r) {
+    store_error err = STORE_ERROR_INIT;
     past_state head = {0}, then = {0};
     trivet_merge_state *out = NULL;
     const char *typed, *item;
@@ -260,6 +261,8 @@ int handle_restore(request *r) {
         (rc = request_head(r, &head.state, &head.doc, &head.len)) == 0)
         rc = is_lost(typed, &lost) ? restore_lost(r, lost, &head, &then, &out)
                                    : restore_past(r, typed, item, &head, &then, &out);
+    if (rc == 0 && revived_date(r->ctx->store, head.state, out, &err) != 0)
+        rc = request_refuse_store(r, &err);
     if (rc == 0)
         rc = answer_restored(r, &head, out);
     if (rc == 0 && !dry)

@@ -8,7 +8,38 @@
  */
 #include "serve/revived.h"
 
+#include "store/grave.h"
 #include "store/revival.h"
+
+static const int64_t LATEST = (INT64_C(1) << 53) - 1;
+
+struct dating {
+    const trivet_merge_state *before;
+    trivet_merge_state *after;
+    store_error *err;
+};
+
+static int date_past_grave(void *ctx, trivet_merge_section section, size_t grave_slot,
+                           const trivet_merge_item *grave) {
+    struct dating *d = ctx;
+    trivet_merge_error why = TRIVET_MERGE_ERROR_INIT;
+    int64_t died = grave->updated_at > grave->deleted_at ? grave->updated_at : grave->deleted_at;
+    trivet_merge_item item;
+    size_t slot;
+    (void)grave_slot;
+
+    if (trivet_merge_item_find(d->before, section, grave->id, NULL, NULL) ||
+        !trivet_merge_item_find(d->after, section, grave->id, &item, &slot) || item.deleted ||
+        item.updated_at > died)
+        return 0;
+    item.updated_at = died < LATEST ? died + 1 : LATEST;
+    return trivet_merge_put_item(d->after, section, slot, &item, &why) == 0 ? 0 : store_out_of_memory(d->err);
+}
+
+int revived_date(store *s, const trivet_merge_state *before, trivet_merge_state *after, store_error *err) {
+    struct dating d = {before, after, err};
+    return grave_each(s, date_past_grave, &d, err);
+}
 
 int revived_note(store *s, const trivet_merge_state *before, const trivet_merge_state *after,
                  store_error *err) {

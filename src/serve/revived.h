@@ -12,6 +12,12 @@
 #include "store/store.h"
 #include <trivet_merge.h>
 
+/*
+ * What a restore brings back past its grave is dated after that grave: a phone may still hold the tombstone, dated by a
+ * clock that is ahead, and must not take it for a later deletion.
+ */
+int revived_date(store *s, const trivet_merge_state *before, trivet_merge_state *after, store_error *err);
+
 /* Writes down what is dead or absent in `before` and live in `after`. */
 int revived_note(store *s, const trivet_merge_state *before, const trivet_merge_state *after,
                  store_error *err);
