@@ -352,6 +352,7 @@ install: all install-merge
 	sed 's|@PREFIX@|$(PREFIX)|' src/service/trivet.service.in > $(DESTDIR)$(UNITDIR)/trivet.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/trivet.service
 	install -m 644 src/service/trivet.sysusers $(DESTDIR)$(SYSUSERSDIR)/trivet.conf
+	install -d $(DESTDIR)/etc/trivet
 	$(call install_pages,$(wildcard man/*.[1-8]))
 
 # The library alone needs nothing but a C compiler.

@@ -172,6 +172,15 @@ static int check_count(const cli_usage *u, int argc, char **argv) {
     return -1;
 }
 
+/* Of several letters in one word, getopt has passed the word only with the last of them. */
+static const char *refused_word(char **argv) {
+    const char *passed = argv[optind - 1], *word = argv[optind];
+    size_t len = strlen(passed);
+    bool done = passed[0] == '-' && (passed[1] == '-' || optopt == 0 || passed[len - 1] == optopt);
+
+    return done || !word ? passed : word;
+}
+
 /* getopt leaves the option's `val` in optopt where it was known but was given a value that it does not take. */
 static int refuse_option(const cli_usage *u, const char *typed) {
     if (optopt != 0 && strncmp(typed, "--", 2) == 0)
@@ -203,7 +212,7 @@ int options_parse(const cli_usage *u, int *argc, char ***argv, cli_common *commo
         else if (c == ':')
             return options_refuse(u->command, "%s wants a value", (*argv)[optind - 1]);
         else if (c == '?')
-            return refuse_option(u, (*argv)[optind - 1]);
+            return refuse_option(u, refused_word(*argv));
         else if (take(&u->options[c >= FIRST ? c - FIRST : index_of(u, c)], optarg) != 0)
             return EX_USAGE;
     }

@@ -30,8 +30,11 @@ static bool date(const char *typed, int64_t *out) {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         struct tm local = {.tm_isdst = -1};
         const char *end = strptime(typed, formats[i], &local);
+        struct tm asked = local;
         time_t seconds;
-        if (end && *end == '\0' && (seconds = mktime(&local)) != (time_t)-1) {
+        /* mktime() makes the 2nd of March of a 30th of February. */
+        if (end && *end == '\0' && (seconds = mktime(&local)) != (time_t)-1 &&
+            local.tm_mday == asked.tm_mday) {
             *out = (int64_t)seconds * 1000;
             return true;
         }

@@ -25,6 +25,7 @@ in_place() {
         share/bash-completion/completions/trivet share/doc/trivet/LICENSE share/doc/trivet-merge/README.md; do
         [ -r "$root/opt/trivet/$file" ] || { echo "missing: $file"; missing=1; }
     done
+    [ -d "$root/etc/trivet" ] || { echo 'missing: /etc/trivet, for the settings'; missing=1; }
     return $missing
 }
 

@@ -66,7 +66,8 @@ installs() {
     mkdir -p "$root" && tar -C "$root" -xzf "$base" && cp /etc/resolv.conf "$root/etc/" 2>/dev/null
     mount -t proc proc "$root/proc"
     cp "$BUILD"/deb/trivet_*.deb "$root/tmp/"
-    inside sh -c 'apt-get -qq update && apt-get install -qq -y --no-install-recommends /tmp/trivet_*.deb'
+    inside sh -c 'apt-get -qq update && apt-get install -qq -y --no-install-recommends /tmp/trivet_*.deb' &&
+        test -d "$root/etc/trivet" # where README.md and trivet.conf(5) have the settings put
 }
 
 # As the unit starts it: its user, its folder.
