@@ -154,6 +154,37 @@ int tm_key(tm_reader *r, tm_slice *key) {
     return 0;
 }
 
+int tm_next_key(tm_reader *r, bool *first, tm_slice *key) {
+    bool more;
+    if (!*first)
+        tm_pop(r);
+    int rc = tm_more(r, '}', first, &more);
+    if (rc == 0 && more)
+        rc = tm_key(r, key);
+    if (rc != 0)
+        return rc;
+    if (!more) {
+        tm_leave(r);
+        return 0;
+    }
+    tm_push_key(r, *key);
+    return 1;
+}
+
+int tm_next_element(tm_reader *r, bool *first) {
+    bool more;
+    if (*first)
+        tm_push_index(r);
+    else
+        tm_next_index(r);
+    int rc = tm_more(r, ']', first, &more);
+    if (rc != 0 || more)
+        return rc != 0 ? rc : 1;
+    tm_pop(r);
+    tm_leave(r);
+    return 0;
+}
+
 int tm_finish(tm_reader *r) {
     tm_space(r);
     return r->at == r->end ? 0 : tm_fail(r, "expected the end of the document");
@@ -261,46 +292,29 @@ static int skip_value(tm_reader *r);
 
 static int skip_object(tm_reader *r) {
     size_t base = r->field_count;
-    bool first = true, more;
+    bool first = true;
+    tm_slice key;
     int rc = tm_enter(r, '{', "");
     if (rc != 0)
         return rc;
-    for (;;) {
-        tm_slice key;
-        if ((rc = tm_more(r, '}', &first, &more)) != 0)
-            return rc;
-        if (!more)
-            break;
-        if ((rc = tm_key(r, &key)) != 0)
-            return rc;
-        tm_push_key(r, key);
+    while ((rc = tm_next_key(r, &first, &key)) > 0)
         if ((rc = skip_value(r)) != 0 || (rc = tm_push_field(r, key, (tm_slice){NULL, 0})) != 0)
             return rc;
-        tm_pop(r);
-    }
-    tm_leave(r);
-    if ((rc = tm_sort_fields(r, base)) != 0)
+    if (rc != 0 || (rc = tm_sort_fields(r, base)) != 0)
         return rc;
     r->field_count = base;
     return 0;
 }
 
 static int skip_array(tm_reader *r) {
-    bool first = true, more;
+    bool first = true;
     int rc = tm_enter(r, '[', "");
     if (rc != 0)
         return rc;
-    for (tm_push_index(r);; tm_next_index(r)) {
-        if ((rc = tm_more(r, ']', &first, &more)) != 0)
-            return rc;
-        if (!more)
-            break;
+    while ((rc = tm_next_element(r, &first)) > 0)
         if ((rc = skip_value(r)) != 0)
             return rc;
-    }
-    tm_pop(r);
-    tm_leave(r);
-    return 0;
+    return rc;
 }
 
 /* Recursion is bounded by TRIVET_MERGE_MAX_DEPTH. */

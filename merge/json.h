@@ -84,11 +84,18 @@ static inline void tm_pop(tm_reader *r) {
 }
 
 /*
- * Containers. `open` is '{' or '['; the step for its members is pushed. Then for each member: tm_more(),
- * which says whether there is one and steps over commas, `first` being true at the first; and for objects
- * tm_key().
+ * Containers. `open` is '{' or '['. Then for each member tm_next_key() or tm_next_element(), `*first` being true
+ * before the first one: 1, and the reader stands at its value, with its step pushed; 0 once there is none left, the
+ * container being left behind; or an error.
  */
 int tm_enter(tm_reader *r, char open, const char *expected);
+int tm_next_key(tm_reader *r, bool *first, tm_slice *key);
+int tm_next_element(tm_reader *r, bool *first);
+
+/*
+ * The same by hand, where it must be fast: tm_more() says whether there is a member and steps over commas; then
+ * tm_key(), the step, the value; and behind the last one tm_leave().
+ */
 int tm_more_slowly(tm_reader *r, char close, bool *first, bool *more);
 static inline int tm_more(tm_reader *r, char close, bool *first, bool *more) {
     if (!*first && r->at < r->end && *r->at == ',') {

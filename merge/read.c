@@ -220,23 +220,18 @@ static int read_item(document *d, size_t slot) {
 static int read_slot(document *d, tm_items *items) {
     tm_reader *r = &d->r;
     size_t slot = items->slot_count;
-    bool first = true, more;
+    bool first = true;
     if (slot == TRIVET_MERGE_MAX_SLOTS)
         return tm_fail(r, "more than 64 slots");
     int rc = tm_enter(r, '[', "expected an array of items");
     if (rc != 0)
         return rc;
     d->node_count = 0;
-    for (tm_push_index(r);; tm_next_index(r)) {
-        if ((rc = tm_more(r, ']', &first, &more)) != 0)
-            return rc;
-        if (!more)
-            break;
+    while ((rc = tm_next_element(r, &first)) > 0)
         if ((rc = read_item(d, slot)) != 0)
             return rc;
-    }
-    tm_pop(r);
-    tm_leave(r);
+    if (rc != 0)
+        return rc;
     tm_items_extend(items, slot + 1);
     if (tm_slot_reserve(&items->slots[slot], r->arena, d->node_count) != 0)
         return tm_fail_memory(r);
@@ -289,22 +284,15 @@ static int index_items(document *d, tm_items *items) {
 
 static int read_items(document *d, tm_items *items) {
     tm_reader *r = &d->r;
-    bool first = true, more;
+    bool first = true;
     int rc = tm_enter(r, '[', "expected an array of slots");
     if (rc != 0)
         return rc;
     items->present = true;
-    for (tm_push_index(r);; tm_next_index(r)) {
-        if ((rc = tm_more(r, ']', &first, &more)) != 0)
-            return rc;
-        if (!more)
-            break;
+    while ((rc = tm_next_element(r, &first)) > 0)
         if ((rc = read_slot(d, items)) != 0)
             return rc;
-    }
-    tm_pop(r);
-    tm_leave(r);
-    return index_items(d, items);
+    return rc != 0 ? rc : index_items(d, items);
 }
 
 /* ---- entries ------------------------------------------------------------------------------------------- */
@@ -330,26 +318,18 @@ static int read_entry_field(tm_reader *r, tm_entry *entry, trivet_merge_section 
 
 static int read_entry(tm_reader *r, trivet_merge_section section, tm_entry *entry) {
     size_t base = r->field_count;
-    bool first = true, more, has_text = false;
+    bool first = true, has_text = false;
+    tm_slice key;
     memset(entry, 0, sizeof *entry);
     int rc = tm_enter(r, '{',
                       section == TRIVET_MERGE_SCRATCHPAD ? "expected a scratchpad" : "expected a category");
     if (rc != 0)
         return rc;
-    for (;;) {
-        tm_slice key;
-        if ((rc = tm_more(r, '}', &first, &more)) != 0)
-            return rc;
-        if (!more)
-            break;
-        if ((rc = tm_key(r, &key)) != 0)
-            return rc;
-        tm_push_key(r, key);
+    while ((rc = tm_next_key(r, &first, &key)) > 0)
         if ((rc = read_entry_field(r, entry, section, key, &has_text)) != 0)
             return rc;
-        tm_pop(r);
-    }
-    tm_leave(r);
+    if (rc != 0)
+        return rc;
     const tm_rest *rest;
     rc = tm_rest_take(r, base, &rest);
     entry->entry.rest = rest;
@@ -357,16 +337,12 @@ static int read_entry(tm_reader *r, trivet_merge_section section, tm_entry *entr
 }
 
 static int read_entries(tm_reader *r, trivet_merge_section section, tm_entries *entries) {
-    bool first = true, more;
+    bool first = true;
     int rc = tm_enter(r, '[', "expected an array");
     if (rc != 0)
         return rc;
     entries->present = true;
-    for (tm_push_index(r);; tm_next_index(r)) {
-        if ((rc = tm_more(r, ']', &first, &more)) != 0)
-            return rc;
-        if (!more)
-            break;
+    while ((rc = tm_next_element(r, &first)) > 0) {
         if (entries->count == TRIVET_MERGE_MAX_SLOTS)
             return tm_fail(r, "more than 64 slots");
         tm_entry *entry = tm_alloc(r->arena, sizeof *entry);
@@ -376,9 +352,7 @@ static int read_entries(tm_reader *r, trivet_merge_section section, tm_entries *
             return rc;
         entries->entries[entries->count++] = entry;
     }
-    tm_pop(r);
-    tm_leave(r);
-    return 0;
+    return rc;
 }
 
 /* ---- the document -------------------------------------------------------------------------------------- */
@@ -426,26 +400,17 @@ static int take_unknown(document *d) {
 static int read_document(document *d) {
     tm_reader *r = &d->r;
     unsigned seen = 0;
-    bool first = true, more;
+    bool first = true;
+    tm_slice key;
     int rc = tm_enter(r, '{', "expected an object");
     if (rc != 0)
         return rc;
-    for (;;) {
-        tm_slice key;
-        if ((rc = tm_more(r, '}', &first, &more)) != 0)
-            return rc;
-        if (!more)
-            break;
-        if ((rc = tm_key(r, &key)) != 0)
-            return rc;
-        tm_push_key(r, key);
+    while ((rc = tm_next_key(r, &first, &key)) > 0)
         if ((rc = read_key(d, key, &seen)) != 0)
             return rc;
-        tm_pop(r);
-    }
-    tm_leave(r);
-    rc = tm_finish(r);
-    return rc != 0 ? rc : take_unknown(d);
+    if (rc != 0 || (rc = tm_finish(r)) != 0)
+        return rc;
+    return take_unknown(d);
 }
 
 int trivet_merge_state_read(const char *json, size_t len, trivet_merge_side side, trivet_merge_state **out,
