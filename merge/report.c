@@ -46,8 +46,7 @@ static int note_kind(tm_merge *m, const trivet_merge_change *of, trivet_merge_ki
 
 /* One count at most; the later in the list of merge §9 first. */
 static void count(trivet_merge_counts *counts, const happened *h, bool tied, bool recent) {
-    bool seen = h->added_from_phone || h->added_from_computer || h->edited || h->moved || h->tombstoned ||
-                h->removed || h->restored;
+    bool seen = h->added_from_phone || h->added_from_computer || h->edited || h->moved;
     counts->moved += h->moved;
     if (tied)
         counts->ties++;
