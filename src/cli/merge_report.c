@@ -5,6 +5,7 @@
 #include "cli/merge_report.h"
 
 #include "cli/print.h"
+#include "state/prefix.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ typedef struct {
     const fixture_output *merged;
     const trivet_merge_state *result; /* M; NULL in a large change */
     bool locked;
+    prefixes *before, *after; /* of the ancestor and M; NULL: ids are not shown */
 } report;
 
 /* Changes `from` to `to`, of one item or entry, those of the phone first, from `computer` on the computer's. */
@@ -130,6 +132,19 @@ static bool find_item(const report *r, const trivet_merge_change *c, trivet_merg
     return false;
 }
 
+/* As much of the id as `trivet restore --item` wants: of what is gone, among the items before. */
+static void print_id(const report *r, const trivet_merge_change *c) {
+    trivet_merge_item item;
+    bool was = trivet_merge_item_find(r->merged->ancestor, c->section, c->id, &item, NULL) && !item.deleted;
+    char *id = prefixes_of(was ? r->before : r->after, c->id);
+
+    if (id) {
+        print_styled(r->out, PRINT_ID, "%s", id);
+        fputs("  ", r->out);
+    }
+    free(id);
+}
+
 static void print_subject(const report *r, const trivet_merge_change *c) {
     trivet_merge_item item;
 
@@ -137,6 +152,8 @@ static void print_subject(const report *r, const trivet_merge_change *c) {
         print_place(r, c->section, c->slot);
         return;
     }
+    if (r->before && r->after)
+        print_id(r, c);
     if (find_item(r, c, &item))
         print_text(r, c->section, item.text);
     fputs("  (", r->out);
@@ -443,12 +460,23 @@ static void report_remarks(const report *r) {
 }
 
 void merge_report_side(FILE *out, const fixture_output *merged, trivet_merge_side side, bool locked) {
-    report r = {out, merged, trivet_merge_result_snapshot(merged->result), locked};
+    report r = {.out = out,
+                .merged = merged,
+                .result = trivet_merge_result_snapshot(merged->result),
+                .locked = locked};
+
+    if (merged->ancestor && prefixes_new(merged->ancestor, &r.before) == 0)
+        prefixes_new(r.result, &r.after);
     print_side(&r, side);
+    prefixes_free(r.before);
+    prefixes_free(r.after);
 }
 
 void merge_report(FILE *out, const fixture_output *merged, bool locked) {
-    report r = {out, merged, trivet_merge_result_snapshot(merged->result), locked};
+    report r = {.out = out,
+                .merged = merged,
+                .result = trivet_merge_result_snapshot(merged->result),
+                .locked = locked};
     size_t phone, computer, both;
 
     if (trivet_merge_result_status(merged->result) == TRIVET_MERGE_LARGE_CHANGE) {

@@ -13,7 +13,7 @@
  */
 void merge_report(FILE *out, const fixture_output *merged, bool locked);
 
-/* Only what one side sees change, without a heading: one item or entry after the other. */
+/* Only what one side sees change, without a heading: one item or entry after the other, items with the start of their id. */
 void merge_report_side(FILE *out, const fixture_output *merged, trivet_merge_side side, bool locked);
 
 /* "added", "edited", "moved", "deleted", "removed", "restored" */

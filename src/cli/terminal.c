@@ -69,7 +69,7 @@ int terminal_open(void) {
         sigaction(deadly[i], &(struct sigaction){.sa_handler = on_deadly}, &old_actions[i]);
     sigaction(SIGWINCH, &(struct sigaction){.sa_handler = on_resize}, &old_winch);
     is_open = true;
-    if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) != 0) {
+    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) != 0) { /* what was typed ahead is no answer */
         terminal_close();
         return -1;
     }

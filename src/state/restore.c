@@ -233,8 +233,16 @@ int restore_item(const trivet_merge_state *head, const trivet_merge_state *then,
     size_t slot, slot_now;
 
     *out = NULL;
-    if (edit_find(then, id, &section, &slot, &was, err) != 0)
+    if (edit_find(then, id, &section, &slot, &was, err) != 0) {
+        if (err->status == EX_NOINPUT) {
+            *err = (edit_error)EDIT_ERROR_INIT;
+            edit_refuse(err, EX_NOINPUT,
+                        "that state has no item whose id starts with \"%.200s\"; `trivet diff` and `trivet "
+                        "history --full` show ids",
+                        id);
+        }
         return -1;
+    }
     bool there = trivet_merge_item_find(head, section, was.id, &is, &slot_now);
     if (there && !is.deleted && slot == slot_now && same_item(&is, was))
         return edit_refuse(err, 1, "the item is so already");

@@ -77,7 +77,7 @@ scenario('history says what happened, newest first', async (s) => {
 
     const words = (await s.cli(['history', '--full'])).stdout;
     assert.ok(words.includes(s.text('milk')) && !words.includes(s.text('hidden')), words);
-    assert.match(words, /edit +1 added\n +added +milk .*\(list 1/);
+    assert.match(words, /edit +1 added\n +added +[0-9a-f]{4} +milk .*\(list 1/);
     assert.ok((await s.cli(['history', '--full', '--locked'])).stdout.includes(s.text('hidden')));
     const json = await s.json(['history', '--full', '--limit', '2']);
     assert.equal(json[1].changes[0].after.text, s.text('milk'));
@@ -97,7 +97,7 @@ scenario('diff names states by line, by time, by name and by word', async (s) =>
     assert.equal((await s.json(['diff', 'first']))[0].kinds[0], 'added');
     assert.equal((await s.json(['diff', '1h']))[0].kinds[0], 'added');
     assert.deepEqual(await s.json(['diff', 'now']), []);
-    assert.match((await s.cli(['diff', '1'])).stdout, /edited +oat milk .*\n +text: milk .* -> oat milk/);
+    assert.match((await s.cli(['diff', '1'])).stdout, /edited +[0-9a-f]{4} +oat milk .*\n +text: milk .* -> oat milk/);
     for (const [typed, status] of [['7', 66], ['0123456', 66], ['nonsense', 64], ['lost-1', 64]])
         assert.ok((await s.cli(['diff', typed], { expect: status })).stderr.includes(typed));
 });
@@ -208,7 +208,11 @@ scenario('one item as it was, and nothing else', async (s) => {
     assert.deepEqual([after.pads, after.labels], [before.pads, before.labels]);
     assert.equal(after.items.find(({ id }) => id === world.ids.elm).slot, 0);
     await s.cli(['restore', String(then.id), '--item', world.ids.elm], { expect: 1 });
-    await s.cli(['restore', String(then.id), '--item', 'nothing'], { expect: 66 });
+    assert.match((await s.cli(['restore', String(then.id), '--item', 'nothing'], { expect: 66 })).stderr, /that state has no item whose id starts with "nothing"/);
+    // What is gone is named by what a person was shown.
+    const [, shown] = (await s.cli(['diff', String(then.id)])).stdout.match(new RegExp(`deleted +([0-9a-f]+) +${s.text('cedar')}`));
+    await s.cli(['restore', String(then.id), '--item', shown]);
+    await s.cli(['rm', world.ids.cedar]);
     await everywhere(s, [world.a, world.b], after);
 });
 

@@ -1,5 +1,5 @@
 /* `trivet resolve` on a terminal: a real pseudo-terminal, by util-linux's script(1). */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { TRIVET, assert, itemsOf, itemWith, scenario, texts } from './harness.mjs';
 
@@ -20,9 +20,9 @@ async function tied(s, { words = ['ash'], section = 'lists', env = {} } = {}) {
 
 /* The program on a terminal of this size. What it draws is kept as it came; screen() is what stands there. */
 class Terminal {
-    constructor(s, args, { columns = 80, rows = 24, env = {} } = {}) {
+    constructor(s, args, { columns = 80, rows = 24, first = '', env = {} } = {}) {
         this.raw = '';
-        const command = `trap : INT; stty cols ${columns} rows ${rows}; stty -a > '${s.file('before')}'; '${TRIVET}' ${args.join(' ')} --data '${s.data}'; echo "status $?"; stty -a > '${s.file('after')}'`;
+        const command = `trap : INT; stty cols ${columns} rows ${rows}; stty -a > '${s.file('before')}'; tty > '${s.file('tty')}'; ${first} '${TRIVET}' ${args.join(' ')} --data '${s.data}'; echo "status $?"; stty -a > '${s.file('after')}'`;
         this.child = spawn('script', ['-qefc', command, '/dev/null'], { env: { ...s.env, TERM: 'xterm', SHELL: '/bin/sh', ...env }, stdio: ['pipe', 'pipe', 'inherit'] });
         this.child.stdout.setEncoding('utf8').on('data', (text) => (this.raw += text));
         this.done = new Promise((resolve) => this.child.on('close', resolve));
@@ -155,6 +155,43 @@ scenario('a narrow window, long, wide, many-lined and hostile values', async (s)
     t.type('q');
     await t.ends(1);
     await sync;
+});
+
+scenario('a window that changes its size is drawn anew at once; keys that mean nothing answer nothing', async (s) => {
+    const { phone } = await tied(s, { words: ['ash', 'birch', 'cedar'] });
+    const sync = phone.sync();
+    await s.question();
+    const t = new Terminal(s, ['resolve']);
+    await t.shows(/3\. [^]*q give the sync up/);
+    const resize = (columns, rows) => execFileSync('stty', ['-F', fs.readFileSync(s.file('tty'), 'utf8').trim(), 'cols', String(columns), 'rows', String(rows)]);
+    resize(40, 13);
+    await t.shows(/2 more below[^]*q give the sync up/);
+    for (const line of t.screen().split('\r\n')) assert.ok(line.trimEnd().length <= 40, line);
+    t.type('\x1b[B');
+    await t.shows(/> 2\./);
+    resize(80, 24);
+    await t.shows(/1\. [^]*> 2\. [^]*3\. /);
+    t.type('\x1b[5~\x1bOP\x1bx\x1b[1;5Cz0 \t\x1b[A');
+    await t.shows(/> 1\./);
+    assert.ok(!t.screen().includes('[x]'), t.screen());
+    t.type('q');
+    await t.ends(1);
+    assert.equal((await sync).kind, 'cancelled');
+});
+
+scenario('what was typed before the question stood there is no answer', async (s) => {
+    const { phone } = await tied(s);
+    const sync = phone.sync();
+    await s.question();
+    const t = new Terminal(s, ['resolve'], { first: 'sleep 0.3;' });
+    await s.eventually('the terminal is there', () => readText(s.file('before')) !== '');
+    t.type('p\r\r');
+    await t.shows(/1 tie/);
+    await t.shows(/\[ \] phone/);
+    t.type('c\r');
+    await t.ends(0);
+    assert.equal((await sync).kind, 'confirmed');
+    assert.ok(itemWith(await s.expectSame(phone), s.text('ash, computer')));
 });
 
 scenario('locked values are shown with --locked alone', async (s) => {
