@@ -157,7 +157,7 @@ scenario('a narrow window, long, wide, many-lined and hostile values', async (s)
     await sync;
 });
 
-scenario('a window that changes its size is drawn anew at once; keys that mean nothing answer nothing', async (s) => {
+scenario('a window that changes its size is drawn anew; keys that mean nothing answer nothing', async (s) => {
     const { phone } = await tied(s, { words: ['ash', 'birch', 'cedar'] });
     const sync = phone.sync();
     await s.question();
