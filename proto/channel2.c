@@ -11,13 +11,15 @@
  *     plain[1..]  body; of kind 2: u32 LE transfer, u64 LE offset, bytes
  *     nonce       u64 LE counter of the direction, 16 zero bytes; never sent
  */
+#include "channel2.h"
+
 #include "trivet_proto.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_JSON = 1, KIND_CHUNK = 2, CHUNK_HEAD = 12, TAG = crypto_secretbox_MACBYTES };
+enum { TAG = crypto_secretbox_MACBYTES };
 
 /* ---- keys ---- */
 
@@ -68,12 +70,19 @@ static void nonce_of(uint8_t nonce[static 24], uint64_t counter) {
 }
 
 static bool is_sound(uint8_t kind, size_t body_len) {
-    return kind == KIND_JSON || (kind == KIND_CHUNK && body_len >= CHUNK_HEAD);
+    return kind == PROTO_KIND_JSON || (kind == PROTO_KIND_CHUNK && body_len >= PROTO_CHUNK_HEAD);
+}
+
+void proto_channel2_seal_in_place(const uint8_t key[static 32], uint64_t counter, uint8_t kind,
+                                  uint8_t *frame, size_t len) {
+    uint8_t nonce[24];
+    frame[TAG] = kind;
+    nonce_of(nonce, counter);
+    crypto_secretbox_detached(frame + TAG, frame, frame + TAG, len + 1, nonce, key);
 }
 
 int trivet_proto_channel2_seal(const uint8_t key[static 32], uint64_t counter, uint8_t kind,
                                const uint8_t *body, size_t len, uint8_t **out, size_t *out_len) {
-    uint8_t nonce[24];
     if (!is_sound(kind, len))
         return TRIVET_PROTO_EINPUT;
     if (len > SIZE_MAX / 4)
@@ -81,11 +90,9 @@ int trivet_proto_channel2_seal(const uint8_t key[static 32], uint64_t counter, u
     uint8_t *frame = malloc(TAG + 1 + len);
     if (frame == NULL)
         return TRIVET_PROTO_ENOMEM;
-    frame[TAG] = kind;
     if (len > 0)
         memcpy(frame + TAG + 1, body, len);
-    nonce_of(nonce, counter);
-    crypto_secretbox_detached(frame + TAG, frame, frame + TAG, len + 1, nonce, key);
+    proto_channel2_seal_in_place(key, counter, kind, frame, len);
     *out = frame;
     *out_len = TAG + 1 + len;
     return TRIVET_PROTO_OK;
@@ -103,6 +110,7 @@ int trivet_proto_channel2_open(const uint8_t key[static 32], uint64_t counter, c
     nonce_of(nonce, counter);
     if (crypto_secretbox_open_detached(plain, frame + TAG, frame, plain_len, nonce, key) != 0 ||
         !is_sound(plain[0], plain_len - 1)) {
+        sodium_memzero(plain, plain_len);
         free(plain);
         return TRIVET_PROTO_EINPUT;
     }

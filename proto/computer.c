@@ -1,8 +1,13 @@
 /*
- * computer.c - the computer's end of a connection (protocol §2 to §4).
+ * computer.c - the computer's end of a connection (protocol §2 to §4, §7).
  *
- *     new ──> KEY_INIT ──key_init──> HANDSHAKE ──handshake──> DECISION ──accept──> OPEN
- *                                                              (what comes waits unread)
+ *     new ──> KEY_INIT ──key_init──────────> HANDSHAKE ──handshake──> DECISION ──accept──> OPEN
+ *                 '──version 2──> KEY ──key──^                        (what comes waits unread)
+ *
+ * In version 2 the owner is asked for the key of the device that the key_init names. Where there is none, a random one
+ * takes its place and all goes on alike, until the first frame fails to open: a peer without the right key
+ * learns nothing from the answer or its time. Nothing that is sent before `accept` depends on who it is, and the phone takes the
+ * first frame that it gets as a sign that the owner has stored the device key.
  *     a sync, within OPEN:
  *
  *     IDLE ──start──> ASKED ──the phone's state──> ANSWERED ──confirm──> IDLE
@@ -14,6 +19,7 @@
  * follow it, which then answers nothing. Were the question left open, a phone that sends no such state would
  * have each later answer taken for the one before.
  */
+#include "channel2.h"
 #include "opening.h"
 #include "session.h"
 #include "types.h"
@@ -37,11 +43,17 @@ typedef struct {
 struct trivet_proto_computer {
     trivet_proto_computer_options options;
     proto_session session;
-    enum { KEY_INIT, HANDSHAKE, DECISION, OPEN } state;
+    enum { KEY_INIT, KEY, HANDSHAKE, DECISION, OPEN } state;
     int64_t now;                /* the latest time that was told */
-    int64_t handshake_deadline; /* while in KEY_INIT and HANDSHAKE */
+    int64_t handshake_deadline; /* until DECISION */
     proto_bucket rate;
     unsigned early_logs; /* plaintext debug_log dropped */
+
+    /* version 2, of the key_init; its text until the key has come */
+    proto_key_message theirs;
+    uint8_t own_public[32];
+    uint8_t *key_init;
+    size_t key_init_len;
 
     waiting_message *waiting; /* while in DECISION */
     size_t waiting_count, waiting_room, waiting_bytes;
@@ -87,6 +99,7 @@ void trivet_proto_computer_free(trivet_proto_computer *c) {
     if (c == NULL)
         return;
     drop_waiting(c);
+    free(c->key_init);
     proto_session_release(&c->session);
     sodium_memzero(c, sizeof *c);
     free(c);
@@ -113,34 +126,93 @@ static int violation(trivet_proto_computer *c, const char *reason) {
 
 /* ---- opening ---- */
 
+static int send_key_exchange(trivet_proto_computer *c, const proto_key_message *ours) {
+    uint8_t *answer;
+    size_t len;
+    if (proto_key_message_write(TRIVET_PROTO_KEY_EXCHANGE, ours, &answer, &len) != TRIVET_PROTO_OK)
+        return proto_session_out_of_memory(&c->session);
+    c->state = HANDSHAKE;
+    return proto_session_send_plain(&c->session, answer, len);
+}
+
+/* Version 2 goes on when the owner has said which key the device has. */
+static int ask_for_key(trivet_proto_computer *c, const uint8_t *data, size_t len) {
+    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_KEY_WANTED,
+                                .type = TRIVET_PROTO_KEY_INIT,
+                                .version = 2,
+                                .device = strdup(c->theirs.device),
+                                .gen = c->theirs.gen};
+    c->key_init = malloc(len);
+    if (event.device == NULL || c->key_init == NULL) {
+        trivet_proto_event_release(&event);
+        return proto_session_out_of_memory(&c->session);
+    }
+    memcpy(c->key_init, data, len);
+    c->key_init_len = len;
+    c->state = KEY;
+    return proto_session_tell(&c->session, &event);
+}
+
+/* `key`, or where it is NULL a random one, without a branch on which. */
+static void key_or_nobodys(trivet_proto_computer *c, const uint8_t *key, uint8_t out[static 32]) {
+    static const uint8_t none[32] = {0};
+    uint8_t mask = (uint8_t)(0 - (uint8_t)(key != NULL));
+    const uint8_t *from = key != NULL ? key : none;
+    c->session.random(c->session.random_ctx, out, 32);
+    for (size_t i = 0; i < 32; i++)
+        out[i] = (uint8_t)((from[i] & mask) | (out[i] & (uint8_t)~mask));
+}
+
+int trivet_proto_computer_key(trivet_proto_computer *c, const uint8_t *key, int64_t now) {
+    proto_key_message ours = {.version = 2};
+    uint8_t used[32];
+    if (c->state != KEY || !proto_session_is_open(&c->session))
+        return TRIVET_PROTO_ESTATE;
+    if (now > c->now)
+        c->now = now;
+    memcpy(ours.public_key, c->own_public, sizeof ours.public_key);
+    key_or_nobodys(c, key, used);
+    int r = proto_session_agree2(&c->session, used, c->theirs.public_key, c->own_public, c->key_init,
+                                 c->key_init_len, ours.proof);
+    sodium_memzero(used, sizeof used);
+    free(c->key_init);
+    c->key_init = NULL;
+    r = r == TRIVET_PROTO_OK ? send_key_exchange(c, &ours) : violation(c, "a public key of low order");
+    sodium_memzero(&ours, sizeof ours);
+    return r == TRIVET_PROTO_ENOMEM ? r : TRIVET_PROTO_OK;
+}
+
+static int refuse_version(trivet_proto_computer *c, const char *reason) {
+    proto_session_close(&c->session, TRIVET_PROTO_CLOSE_VERSION, reason);
+    return TRIVET_PROTO_ESTATE;
+}
+
 static int receive_key_init(trivet_proto_computer *c, const uint8_t *data, size_t len) {
-    proto_key_message theirs;
     trivet_proto_error error;
     trivet_proto_type type;
-    uint8_t public_key[32], *answer;
-    size_t answer_len;
+    proto_key_message ours = {.version = 1};
     int r = proto_message_type(data, len, &type, &error);
     if (r != TRIVET_PROTO_OK || type != TRIVET_PROTO_KEY_INIT)
         return violation(c, "key_init comes first");
-    r = proto_key_message_read(data, len, type, &theirs, &error);
+    r = proto_key_message_read(data, len, type, &c->theirs, &error);
     if (r == TRIVET_PROTO_ENOMEM)
         return proto_session_out_of_memory(&c->session);
     if (r != TRIVET_PROTO_OK) {
         r = proto_session_refused(&c->session, type, &error, c->now);
         return r == TRIVET_PROTO_OK ? violation(c, "key_init was refused") : r;
     }
-    if (theirs.other_version) {
-        proto_session_close(&c->session, TRIVET_PROTO_CLOSE_VERSION, "version 2 is not offered");
-        return TRIVET_PROTO_ESTATE;
-    }
-    proto_session_key_pair(&c->session, public_key);
-    if (proto_session_agree(&c->session, theirs.public_key) != TRIVET_PROTO_OK)
+    if (c->theirs.version == 1 && !c->options.version_1)
+        return refuse_version(c, "version 1 is not allowed");
+    if (c->theirs.version == 0 || (c->theirs.version == 2 && !c->options.version_2))
+        return refuse_version(c,
+                              c->options.version_2 ? "no version that is known" : "version 2 is not offered");
+    proto_session_key_pair(&c->session, c->own_public);
+    if (c->theirs.version == 2)
+        return ask_for_key(c, data, len);
+    if (proto_session_agree(&c->session, c->theirs.public_key) != TRIVET_PROTO_OK)
         return violation(c, "a public key of low order");
-    if (proto_key_message_write(TRIVET_PROTO_KEY_EXCHANGE, public_key, &answer, &answer_len) !=
-        TRIVET_PROTO_OK)
-        return proto_session_out_of_memory(&c->session);
-    c->state = HANDSHAKE;
-    return proto_session_send_plain(&c->session, answer, answer_len);
+    memcpy(ours.public_key, c->own_public, sizeof ours.public_key);
+    return send_key_exchange(c, &ours);
 }
 
 /* The phone's log timer can fire before it has a key. True: dropped. */
@@ -159,7 +231,7 @@ static int read_handshake(trivet_proto_computer *c, const uint8_t *plain, size_t
     int r = proto_message_type(plain, len, &type, &error);
     if (r != TRIVET_PROTO_OK || type != TRIVET_PROTO_HANDSHAKE)
         return violation(c, "handshake comes first");
-    r = proto_handshake_read(plain, len, &handshake, &error);
+    r = proto_handshake_read(plain, len, c->session.version, &handshake, &error);
     if (r == TRIVET_PROTO_ENOMEM)
         return proto_session_out_of_memory(&c->session);
     if (r != TRIVET_PROTO_OK) {
@@ -169,21 +241,32 @@ static int read_handshake(trivet_proto_computer *c, const uint8_t *plain, size_t
     c->state = DECISION;
     trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_HANDSHAKE,
                                 .type = type,
+                                .version = c->session.version,
                                 .secret = handshake.secret,
                                 .device_id = handshake.device_id,
-                                .last_sync = handshake.last_sync};
+                                .last_sync = handshake.last_sync,
+                                .clock = handshake.clock};
+    if (c->session.version == 2) {
+        event.gen = c->theirs.gen;
+        event.device = strdup(c->theirs.device);
+        event.device_key = proto_session_take_device_key(&c->session);
+        if (event.device == NULL || event.device_key == NULL) {
+            trivet_proto_event_release(&event);
+            return proto_session_out_of_memory(&c->session);
+        }
+    }
     return proto_session_tell(&c->session, &event);
 }
 
-static int receive_handshake(trivet_proto_computer *c, const uint8_t *data, size_t len) {
-    uint8_t *plain;
+static int receive_handshake(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len) {
+    uint8_t *plain, kind;
     size_t plain_len;
-    if (is_early_log(c, data, len))
+    if (c->session.version == 1 && is_early_log(c, data, len))
         return TRIVET_PROTO_OK;
-    int r = proto_session_open(&c->session, data, len, &plain, &plain_len);
+    int r = proto_session_open(&c->session, binary, data, len, &kind, &plain, &plain_len);
     if (r != TRIVET_PROTO_OK)
         return r;
-    r = read_handshake(c, plain, plain_len);
+    r = kind == PROTO_KIND_JSON ? read_handshake(c, plain, plain_len) : violation(c, "handshake comes first");
     sodium_memzero(plain, plain_len);
     free(plain);
     return r;
@@ -251,6 +334,8 @@ static int state_came(trivet_proto_computer *c, trivet_proto_message *message) {
 static int state_refused(trivet_proto_computer *c, const trivet_proto_error *error) {
     if (!is_awaited(c))
         return proto_session_refused(&c->session, TRIVET_PROTO_STATE_SYNC, error, c->now);
+    if (proto_session_send_error(&c->session, "refused", error->path, error->reason) != TRIVET_PROTO_OK)
+        return TRIVET_PROTO_ENOMEM;
     c->sync = ANSWERED; /* however badly: no other answer to this question will come */
     trivet_proto_event event = {
         .kind = TRIVET_PROTO_EVENT_SYNC_REFUSED, .type = TRIVET_PROTO_STATE_SYNC, .error = *error};
@@ -277,6 +362,7 @@ static void file_came(trivet_proto_computer *c) {
 /* `message` is moved. */
 static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
     static const trivet_proto_error twice = {"type", "comes once, and first"};
+    static const trivet_proto_error console = {"type", "is for a console, and this device is a phone"};
     trivet_proto_type type = message->type;
     trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_MESSAGE, .type = type, .message = *message};
     switch (type) {
@@ -291,6 +377,9 @@ static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
     case TRIVET_PROTO_JOT_DOWNLOAD_RESPONSE:
     case TRIVET_PROTO_JOT_CLEAR_ACK:
     case TRIVET_PROTO_DEBUG_LOG:
+    case TRIVET_PROTO_SYNC_ACK:
+    case TRIVET_PROTO_RESOLVE:
+    case TRIVET_PROTO_ERROR:
         return proto_session_tell(&c->session, &event);
     default:
         trivet_proto_message_release(message);
@@ -303,22 +392,38 @@ static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
         return phone_cancelled(c);
     case TRIVET_PROTO_HEARTBEAT:
         return proto_session_send_type(&c->session, TRIVET_PROTO_HEARTBEAT);
-    case TRIVET_PROTO_UNKNOWN:
-        return proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_IGNORED, type);
+    case TRIVET_PROTO_UNKNOWN: {
+        int r = proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_IGNORED, type);
+        return r == TRIVET_PROTO_OK
+                   ? proto_session_send_error(&c->session, "unknown", "type", "is not known here")
+                   : r;
+    }
+    case TRIVET_PROTO_CONTROL:
+        return proto_session_refused(&c->session, type, &console, c->now);
     default: /* key_init, handshake */
         return proto_session_refused(&c->session, type, &twice, c->now);
     }
 }
 
-static int receive_open(trivet_proto_computer *c, const uint8_t *data, size_t len) {
-    uint8_t *plain;
+/* No transfer is ever open here (protocol §7). */
+static int refuse_piece(trivet_proto_computer *c, uint8_t *plain) {
+    static const trivet_proto_error error = {"", "no transfer is open"};
+    free(plain);
+    return proto_session_refused(&c->session, TRIVET_PROTO_UNKNOWN, &error, c->now);
+}
+
+static int receive_open(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len) {
+    uint8_t *plain, kind;
     size_t plain_len;
     trivet_proto_message message;
     trivet_proto_error error = {"", ""};
-    int r = proto_session_open(&c->session, data, len, &plain, &plain_len);
+    int r = proto_session_open(&c->session, binary, data, len, &kind, &plain, &plain_len);
     if (r != TRIVET_PROTO_OK)
         return r;
-    r = proto_message_decode_steal(plain, plain_len, TRIVET_PROTO_FROM_PHONE, &message, &error);
+    if (kind != PROTO_KIND_JSON)
+        return refuse_piece(c, plain);
+    r = proto_message_decode_steal(plain, plain_len, TRIVET_PROTO_FROM_PHONE, c->session.version, &message,
+                                   &error);
     if (r == TRIVET_PROTO_OK)
         return handle(c, &message);
     if (r == TRIVET_PROTO_ENOMEM)
@@ -331,17 +436,24 @@ static int receive_open(trivet_proto_computer *c, const uint8_t *data, size_t le
 }
 
 /* By state. What ends the connection has done so when this returns. */
-static int take_message(trivet_proto_computer *c, const uint8_t *data, size_t len) {
+static int take_message(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len) {
     switch (c->state) {
     case KEY_INIT:
         return receive_key_init(c, data, len);
+    case KEY:
+        return violation(c, "key_exchange was not waited for");
     case HANDSHAKE:
-        return receive_handshake(c, data, len);
+        return receive_handshake(c, binary, data, len);
     case DECISION:
         return keep_waiting(c, data, len);
     default:
-        return receive_open(c, data, len);
+        return receive_open(c, binary, data, len);
     }
+}
+
+/* Frames of version 2 are binary, all else is text. */
+static bool is_of_wrong_sort(const trivet_proto_computer *c, bool binary) {
+    return binary != (c->session.version == 2);
 }
 
 int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len,
@@ -353,9 +465,9 @@ int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const u
         proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_FAST, "too many messages a second");
     else if (len > trivet_proto_computer_message_limit(c))
         proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_LARGE, "the message is too large");
-    else if (binary)
-        violation(c, "a binary message");
-    else if (take_message(c, data, len) == TRIVET_PROTO_ENOMEM)
+    else if (is_of_wrong_sort(c, binary))
+        violation(c, binary ? "a binary message" : "a text message where a frame belongs");
+    else if (take_message(c, binary, data, len) == TRIVET_PROTO_ENOMEM)
         return TRIVET_PROTO_ENOMEM;
     return TRIVET_PROTO_OK;
 }
@@ -390,7 +502,7 @@ void trivet_proto_computer_tick(trivet_proto_computer *c, int64_t now) {
 int64_t trivet_proto_computer_deadline(const trivet_proto_computer *c) {
     if (!proto_session_is_open(&c->session))
         return INT64_MAX;
-    if (c->state == KEY_INIT || c->state == HANDSHAKE)
+    if (c->state < DECISION)
         return c->handshake_deadline;
     return c->state == OPEN && c->sync == ASKED ? answer_deadline(c) : INT64_MAX;
 }
@@ -407,9 +519,10 @@ int trivet_proto_computer_accept(trivet_proto_computer *c, int64_t now) {
     if (now > c->now)
         c->now = now;
     c->state = OPEN;
+    c->session.tells_errors = c->session.version == 2;
     int r = TRIVET_PROTO_OK;
     for (size_t i = 0; i < c->waiting_count && proto_session_is_open(&c->session); i++)
-        r = take_message(c, c->waiting[i].data, c->waiting[i].len);
+        r = take_message(c, c->session.version == 2, c->waiting[i].data, c->waiting[i].len);
     drop_waiting(c);
     return r == TRIVET_PROTO_ENOMEM ? r : TRIVET_PROTO_OK;
 }
@@ -471,6 +584,15 @@ int trivet_proto_computer_cancel(trivet_proto_computer *c) {
         return TRIVET_PROTO_ESTATE;
     end_sync(c);
     return proto_session_send_type(&c->session, TRIVET_PROTO_SYNC_CANCEL);
+}
+
+int trivet_proto_computer_version(const trivet_proto_computer *c) {
+    return c->state > KEY ? c->session.version : 0;
+}
+
+int trivet_proto_computer_error(trivet_proto_computer *c, const char *code, const char *path,
+                                const char *message) {
+    return is_ready(c) ? proto_session_send_error(&c->session, code, path, message) : TRIVET_PROTO_ESTATE;
 }
 
 int trivet_proto_computer_send(trivet_proto_computer *c, trivet_proto_type type, json_t *body) {

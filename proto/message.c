@@ -174,9 +174,11 @@ int proto_message_type(const uint8_t *text, size_t len, trivet_proto_type *type,
 }
 
 /* Leaves `text` to the caller where out->state does not point to it. */
-static int decode(uint8_t *text, size_t len, trivet_proto_way way, trivet_proto_message *out,
+static int decode(uint8_t *text, size_t len, trivet_proto_way way, int version, trivet_proto_message *out,
                   trivet_proto_error *err) {
     int r = proto_message_type(text, len, &out->type, err);
+    if (!proto_type_is_of(out->type, version))
+        out->type = TRIVET_PROTO_UNKNOWN;
     if (r != TRIVET_PROTO_OK || out->type == TRIVET_PROTO_UNKNOWN)
         return r;
     if (!proto_type_goes(out->type, way))
@@ -188,10 +190,10 @@ static int decode(uint8_t *text, size_t len, trivet_proto_way way, trivet_proto_
     return decode_tree((char *)text, len, out, err);
 }
 
-int proto_message_decode_steal(uint8_t *text, size_t len, trivet_proto_way way, trivet_proto_message *out,
-                               trivet_proto_error *err) {
+int proto_message_decode_steal(uint8_t *text, size_t len, trivet_proto_way way, int version,
+                               trivet_proto_message *out, trivet_proto_error *err) {
     memset(out, 0, sizeof *out);
-    int r = decode(text, len, way, out, err);
+    int r = decode(text, len, way, version, out, err);
     if (out->state != NULL) {
         out->state[out->state_len] = '\0';
     } else {
@@ -217,7 +219,7 @@ int trivet_proto_message_decode(const uint8_t *data, size_t len, trivet_proto_wa
     if (len > 0)
         memcpy(text, data, len);
     text[len] = '\0';
-    return proto_message_decode_steal(text, len, way, out, err != NULL ? err : &unused);
+    return proto_message_decode_steal(text, len, way, 2, out, err != NULL ? err : &unused);
 }
 
 void trivet_proto_message_release(trivet_proto_message *message) {

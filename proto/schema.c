@@ -120,7 +120,7 @@ static proto_field entry_of(const proto_field *field) {
 }
 
 /* The good entries of an array, in a new one, which takes its place in `parent`. A bad one is left out alone,
- * but where the array is required. */
+ * but where the array is not lenient. */
 static int check_entries(walk *w, json_t *parent, json_t *array, const proto_field *field) {
     const proto_field entry = entry_of(field);
     json_t *good = w->fill ? json_array() : NULL;
@@ -136,7 +136,7 @@ static int check_entries(walk *w, json_t *parent, json_t *array, const proto_fie
             r = json_array_append_new(good, kept) == 0 ? TRIVET_PROTO_OK : TRIVET_PROTO_ENOMEM;
         }
         if (r == TRIVET_PROTO_ENOMEM ||
-            (r != TRIVET_PROTO_OK && (!w->fill || field->presence == PROTO_REQUIRED))) {
+            (r != TRIVET_PROTO_OK && (!w->fill || field->presence != PROTO_LENIENT))) {
             json_decref(good);
             return r;
         }

@@ -3,7 +3,8 @@
  */
 #include "session.h"
 
-#include "channel1.h"
+#include "channel2.h"
+#include "types.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ int proto_session_init(proto_session *session, const proto_session_options *opti
         return -1;
     session->random = options->random != NULL ? options->random : sodium_random;
     session->random_ctx = options->random_ctx;
+    session->version = 1;
     session->max_message = options->max_message;
     session->max_nonces = options->max_nonces;
     proto_window_init(&session->refused, options->refused_per_minute);
@@ -76,6 +78,9 @@ int proto_session_init(proto_session *session, const proto_session_options *opti
 static void wipe_keys(proto_session *session) {
     sodium_memzero(session->own_secret, sizeof session->own_secret);
     sodium_memzero(session->key, sizeof session->key);
+    sodium_memzero(session->send_key, sizeof session->send_key);
+    sodium_memzero(session->receive_key, sizeof session->receive_key);
+    sodium_memzero(session->device_key, sizeof session->device_key);
     proto_nonces_release(&session->nonces);
 }
 
@@ -99,6 +104,33 @@ int proto_session_agree(proto_session *session, const uint8_t their_public[stati
     sodium_memzero(session->own_secret, sizeof session->own_secret);
     session->random(session->random_ctx, session->nonces.key, sizeof session->nonces.key);
     return r;
+}
+
+int proto_session_agree2(proto_session *session, const uint8_t pairing_key[static 32],
+                         const uint8_t their_public[static 32], const uint8_t computer_public[static 32],
+                         const uint8_t *key_init, size_t key_init_len, uint8_t proof[static 32]) {
+    trivet_proto_channel2_keys keys;
+    int r = trivet_proto_channel2_derive(&keys, pairing_key, session->own_secret, their_public,
+                                         computer_public, key_init, key_init_len);
+    sodium_memzero(session->own_secret, sizeof session->own_secret);
+    if (r == TRIVET_PROTO_OK) {
+        bool computer = computer_public != their_public;
+        session->version = 2;
+        memcpy(session->send_key, computer ? keys.c2p : keys.p2c, 32);
+        memcpy(session->receive_key, computer ? keys.p2c : keys.c2p, 32);
+        memcpy(session->device_key, keys.device_key, 32);
+        memcpy(proof, keys.proof, 32);
+    }
+    sodium_memzero(&keys, sizeof keys);
+    return r;
+}
+
+uint8_t *proto_session_take_device_key(proto_session *session) {
+    uint8_t *copy = malloc(sizeof session->device_key);
+    if (copy != NULL)
+        memcpy(copy, session->device_key, sizeof session->device_key);
+    sodium_memzero(session->device_key, sizeof session->device_key);
+    return copy;
 }
 
 /* ---- the end ---- */
@@ -165,7 +197,11 @@ void trivet_proto_event_release(trivet_proto_event *event) {
     trivet_proto_message_release(&event->message);
     if (event->secret != NULL)
         sodium_memzero(event->secret, strlen(event->secret));
+    if (event->device_key != NULL)
+        sodium_memzero(event->device_key, 32);
     free(event->secret);
+    free(event->device_key);
+    free(event->device);
     free(event->device_id);
     memset(event, 0, sizeof *event);
 }
@@ -174,6 +210,8 @@ int proto_session_refused(proto_session *session, trivet_proto_type type, const 
                           int64_t now) {
     trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_REFUSED, .type = type, .error = *error};
     int r = proto_session_tell(session, &event);
+    if (r == TRIVET_PROTO_OK && type != TRIVET_PROTO_ERROR) /* or two ends would echo */
+        r = proto_session_send_error(session, "refused", error->path, error->reason);
     return r == TRIVET_PROTO_OK ? proto_session_count_refused(session, now) : r;
 }
 
@@ -205,12 +243,16 @@ void trivet_proto_output_release(trivet_proto_output *output) {
     memset(output, 0, sizeof *output);
 }
 
-int proto_session_send_plain(proto_session *session, uint8_t *data, size_t len) {
-    trivet_proto_output output = {.data = data, .len = len};
+static int queue_output(proto_session *session, bool binary, uint8_t *data, size_t len) {
+    trivet_proto_output output = {.data = data, .len = len, .binary = binary};
     if (queue_push(&session->outputs, &output, sizeof output) == TRIVET_PROTO_OK)
         return TRIVET_PROTO_OK;
     free(data);
     return proto_session_out_of_memory(session);
+}
+
+int proto_session_send_plain(proto_session *session, uint8_t *data, size_t len) {
+    return queue_output(session, false, data, len);
 }
 
 /* A fresh nonce, put down as used. */
@@ -226,32 +268,77 @@ static int next_nonce(proto_session *session, uint8_t nonce[static 24]) {
                                                           : proto_session_out_of_memory(session);
 }
 
-int proto_session_send_box(proto_session *session, uint8_t *box, size_t len) {
+static int send_envelope(proto_session *session, uint8_t *box, size_t len) {
     uint8_t nonce[PROTO_NONCE_LEN], *envelope = NULL;
     size_t envelope_len = 0;
     int r = next_nonce(session, nonce);
+    /* The envelope's tag stands right before the text. */
     if (r == TRIVET_PROTO_OK &&
-        proto_channel1_seal_in_place(session->key, nonce, box, len, &envelope, &envelope_len) != 0)
+        proto_channel1_seal_in_place(session->key, nonce, box + 1, len, &envelope, &envelope_len) != 0)
         r = proto_session_out_of_memory(session);
     if (r != TRIVET_PROTO_OK)
-        sodium_memzero(box, PROTO_BOX_HEADROOM + len);
+        sodium_memzero(box, PROTO_HEADROOM + len);
     free(box);
     return r == TRIVET_PROTO_OK ? proto_session_send_plain(session, envelope, envelope_len) : r;
+}
+
+/* Under one key no count may come twice, so the last one is never used. */
+static int used_up(proto_session *session) {
+    proto_session_close(session, TRIVET_PROTO_CLOSE_GOING_AWAY, "the channel is used up");
+    return TRIVET_PROTO_ESTATE;
+}
+
+int proto_session_send_box(proto_session *session, uint8_t *box, size_t len) {
+    if (session->version == 1)
+        return send_envelope(session, box, len);
+    if (session->sent == UINT64_MAX) {
+        sodium_memzero(box, PROTO_HEADROOM + len);
+        free(box);
+        return used_up(session);
+    }
+    proto_channel2_seal_in_place(session->send_key, session->sent++, PROTO_KIND_JSON, box, len);
+    return queue_output(session, true, box, PROTO_HEADROOM + len);
+}
+
+static size_t sealed_size(const proto_session *session, size_t len) {
+    return session->version == 1 ? proto_channel1_envelope_size(len) : PROTO_HEADROOM + len;
 }
 
 int proto_session_send(proto_session *session, const trivet_proto_message *message) {
     uint8_t *box = NULL;
     size_t len = 0;
-    int r = proto_message_encode_at(message, PROTO_BOX_HEADROOM, &box, &len);
+    if (!proto_type_is_of(message->type, session->version))
+        return TRIVET_PROTO_EINPUT;
+    int r = proto_message_encode_at(message, PROTO_HEADROOM, &box, &len);
     if (r == TRIVET_PROTO_ENOMEM)
         return proto_session_out_of_memory(session);
     if (r != TRIVET_PROTO_OK)
         return r;
-    if (proto_channel1_envelope_size(len) > session->max_message) {
+    if (sealed_size(session, len) > session->max_message) {
         free(box);
         return TRIVET_PROTO_EINPUT;
     }
     return proto_session_send_box(session, box, len);
+}
+
+/* Keys that a peer made up may be cut within a character; then the path is left out. */
+static json_t *error_body(const char *code, const char *path, const char *message) {
+    json_t *at = json_string(path);
+    if (at == NULL)
+        at = json_string("");
+    return json_pack("{s:s, s:o, s:s}", "code", code, "path", at, "message", message);
+}
+
+int proto_session_send_error(proto_session *session, const char *code, const char *path,
+                             const char *message) {
+    if (!session->tells_errors || !proto_session_is_open(session))
+        return TRIVET_PROTO_OK;
+    trivet_proto_message error = {.type = TRIVET_PROTO_ERROR, .body = error_body(code, path, message)};
+    if (error.body == NULL)
+        return proto_session_out_of_memory(session);
+    int r = proto_session_send(session, &error);
+    json_decref(error.body);
+    return r;
 }
 
 int proto_session_send_type(proto_session *session, trivet_proto_type type) {
@@ -266,8 +353,8 @@ static int violation(proto_session *session, const char *reason) {
     return TRIVET_PROTO_ESTATE;
 }
 
-int proto_session_open(proto_session *session, const uint8_t *data, size_t len, uint8_t **plain,
-                       size_t *plain_len) {
+static int open_envelope(proto_session *session, const uint8_t *data, size_t len, uint8_t **plain,
+                         size_t *plain_len) {
     proto_envelope envelope;
     uint8_t nonce[PROTO_NONCE_LEN];
     int r = proto_envelope_find(data, len, &envelope);
@@ -291,4 +378,28 @@ int proto_session_open(proto_session *session, const uint8_t *data, size_t len, 
         free(*plain);
     }
     return proto_session_out_of_memory(session);
+}
+
+static int open_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind, uint8_t **plain,
+                      size_t *plain_len) {
+    if (session->received == UINT64_MAX)
+        return used_up(session);
+    int r = trivet_proto_channel2_open(session->receive_key, session->received, data, len, kind, plain,
+                                       plain_len);
+    if (r == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(session);
+    if (r != TRIVET_PROTO_OK)
+        return violation(session, "a frame that does not open");
+    session->received++;
+    return TRIVET_PROTO_OK;
+}
+
+int proto_session_open(proto_session *session, bool binary, const uint8_t *data, size_t len, uint8_t *kind,
+                       uint8_t **plain, size_t *plain_len) {
+    *kind = PROTO_KIND_JSON;
+    if (session->version == 1)
+        return binary ? violation(session, "a binary message")
+                      : open_envelope(session, data, len, plain, plain_len);
+    return binary ? open_frame(session, data, len, kind, plain, plain_len)
+                  : violation(session, "a text message where a frame belongs");
 }

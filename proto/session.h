@@ -10,9 +10,13 @@
 #ifndef TRIVET_PROTO_SESSION_H
 #define TRIVET_PROTO_SESSION_H
 
+#include "channel1.h"
 #include "message.h"
 #include "nonces.h"
 #include "rate.h"
+
+/* Room before a message's text: for a tag, and version 2's kind. */
+enum { PROTO_HEADROOM = PROTO_BOX_HEADROOM + 1 };
 
 /* A queue of things of one size; freed whenever it becomes empty, so that an idle connection holds none. */
 typedef struct {
@@ -23,9 +27,14 @@ typedef struct {
 typedef struct {
     trivet_proto_random_fn *random;
     void *random_ctx;
+    int version; /* 1, or 2 once proto_session_agree2 was called */
     uint8_t own_secret[32];
-    uint8_t key[32];
-    size_t max_message; /* of an envelope, either way */
+    uint8_t key[32];                       /* version 1 */
+    uint8_t send_key[32], receive_key[32]; /* version 2, and the rest of this block */
+    uint64_t sent, received;               /* frames: the next one's nonce */
+    uint8_t device_key[32];                /* this session's; of use under gen 0 */
+    bool tells_errors;                     /* what is refused is answered by an `error` */
+    size_t max_message;                    /* of an envelope or frame, either way */
     uint32_t max_nonces;
     proto_nonces nonces;
     proto_window refused;
@@ -52,6 +61,16 @@ void proto_session_key_pair(proto_session *session, uint8_t public_key[static 32
 /* EINPUT: the public key is of low order; nothing happened. The own secret is wiped either way. */
 int proto_session_agree(proto_session *session, const uint8_t their_public[static 32]);
 
+/*
+ * Version 2's keys, from the pairing's. On the phone `computer_public` is `their_public`, the very pointer. `proof` is the computer's, to be
+ * sent or compared. EINPUT and the own secret as above.
+ */
+int proto_session_agree2(proto_session *session, const uint8_t pairing_key[static 32],
+                         const uint8_t their_public[static 32], const uint8_t computer_public[static 32],
+                         const uint8_t *key_init, size_t key_init_len, uint8_t proof[static 32]);
+/* A copy of the session's device key for an event; NULL: out of memory. The session's own is wiped. */
+uint8_t *proto_session_take_device_key(proto_session *session);
+
 /* The first call counts. The reason is cut to 123 bytes. */
 void proto_session_close(proto_session *session, int close_code, const char *reason);
 bool proto_session_is_open(const proto_session *session);
@@ -67,17 +86,23 @@ bool proto_session_output(proto_session *session, trivet_proto_output *out);
 
 /* A plaintext message; `data` is moved. */
 int proto_session_send_plain(proto_session *session, uint8_t *data, size_t len);
-/* Encodes, seals, queues. EINPUT: it does not match its schema, or is too large; nothing happened. */
+/* Encodes, seals, queues. EINPUT: it does not match its schema, is too large, or of a type that the session's version
+ * does not have; nothing happened. */
 int proto_session_send(proto_session *session, const trivet_proto_message *message);
 int proto_session_send_type(proto_session *session, trivet_proto_type type);
-/* Seals and queues a text that stands after PROTO_BOX_HEADROOM bytes of room; `box` is moved. */
+/* An `error` where the version has one, else nothing. `path` may hold anything that a peer sent as a key. */
+int proto_session_send_error(proto_session *session, const char *code, const char *path, const char *message);
+/* Seals and queues a text that stands after PROTO_HEADROOM bytes of room; `box` is moved. */
 int proto_session_send_box(proto_session *session, uint8_t *box, size_t len);
 
-/* Opens an envelope; *plain is malloc'd, with a NUL after it. */
-int proto_session_open(proto_session *session, const uint8_t *data, size_t len, uint8_t **plain,
-                       size_t *plain_len);
+/*
+ * Opens an envelope or a frame; *plain is malloc'd, with a NUL after it. A message of the wrong sort for the version, text
+ * or binary, closes like one that does not open. *kind is 1 for JSON and 2 for a piece of a file.
+ */
+int proto_session_open(proto_session *session, bool binary, const uint8_t *data, size_t len, uint8_t *kind,
+                       uint8_t **plain, size_t *plain_len);
 
-/* Tells the owner of a refused message and counts it; the tenth in a minute closes. */
+/* Tells the owner of a refused message, and in version 2 the peer, and counts it; the tenth in a minute closes. */
 int proto_session_refused(proto_session *session, trivet_proto_type type, const trivet_proto_error *error,
                           int64_t now);
 /* Counts it only. */

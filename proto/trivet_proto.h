@@ -83,6 +83,12 @@ typedef enum {
     TRIVET_PROTO_FILE_RESPONSE,
     TRIVET_PROTO_HEARTBEAT,
     TRIVET_PROTO_DEBUG_LOG,
+    /* version 2 alone (protocol §7) */
+    TRIVET_PROTO_SYNC_ACK,
+    TRIVET_PROTO_CONFLICT,
+    TRIVET_PROTO_RESOLVE,
+    TRIVET_PROTO_ERROR,
+    TRIVET_PROTO_CONTROL,
     TRIVET_PROTO_TYPES /* how many */
 } trivet_proto_type;
 
@@ -133,7 +139,10 @@ char *trivet_proto_text_plain(const char *text);
 
 typedef enum {
     /* computer's end */
-    TRIVET_PROTO_EVENT_HANDSHAKE,    /* secret, device_id, last_sync: answer with accept or refuse */
+    TRIVET_PROTO_EVENT_KEY_WANTED,   /* device, gen: answer with trivet_proto_computer_key */
+    TRIVET_PROTO_EVENT_HANDSHAKE,    /* version, device_id, last_sync; of version 1 secret; of 2 device, gen,
+                                        device_key, clock, and the peer holds the pairing's key, for its first
+                                        frame has opened: answer with accept or refuse */
     TRIVET_PROTO_EVENT_SYNC_REQUEST, /* the phone wants a sync now (dropped by the machine while one runs) */
     TRIVET_PROTO_EVENT_STATE,        /* message: the phone's answer in this round */
     TRIVET_PROTO_EVENT_SYNC_TIMEOUT, /* no answer in time; the machine has sent sync_cancel and is idle */
@@ -144,10 +153,15 @@ typedef enum {
     TRIVET_PROTO_EVENT_STATE_WANTED, /* message: the computer's state; answer with trivet_proto_phone_answer
                                       */
     TRIVET_PROTO_EVENT_CONFIRMED,    /* message: the sync_confirm */
+    TRIVET_PROTO_EVENT_NOT_PROVEN, /* version 2: whoever answers does not know the pairing's key, or this is no
+                                        longer it; the end follows, and nothing was told to them */
+    TRIVET_PROTO_EVENT_DEVICE_KEY, /* version 2, gen 0: device_key, which the computer keeps by now; to be kept
+                                        durably in place of the pairing's, and used under gen 1 from then on */
     /* both */
     TRIVET_PROTO_EVENT_SYNC_CANCELLED, /* the peer gave the sync up */
-    TRIVET_PROTO_EVENT_MESSAGE,        /* message: any other that needs an owner: jots, files, debug_log */
-    TRIVET_PROTO_EVENT_REFUSED,        /* a message was refused: type, path, reason; for the log */
+    TRIVET_PROTO_EVENT_MESSAGE, /* message: any other that needs an owner: jots, files, debug_log, and of
+                                          version 2 sync_ack, conflict, resolve, error */
+    TRIVET_PROTO_EVENT_REFUSED, /* a message was refused: type, path, reason; for the log */
     TRIVET_PROTO_EVENT_IGNORED, /* a message of unknown type, or an answer to no question; for counting */
     TRIVET_PROTO_EVENT_CLOSED /* the connection ends, by the machine or its owner: close_code, reason; the last */
 } trivet_proto_event_kind;
@@ -155,9 +169,14 @@ typedef enum {
 typedef struct {
     trivet_proto_event_kind kind;
     trivet_proto_message message;
-    char *secret;    /* wiped by event_release */
-    char *device_id; /* UTF-8; lone surrogates as U+FFFD */
+    int version;         /* of the channel: 1 or 2 */
+    char *secret;        /* wiped by event_release */
+    char *device;        /* the pairing's id, 1 to 64 bytes */
+    int gen;             /* 0: the key is the code's; 1: the device key */
+    uint8_t *device_key; /* 32 bytes; wiped by event_release */
+    char *device_id;     /* UTF-8; lone surrogates as U+FFFD */
     int64_t last_sync;
+    int64_t clock; /* ms since 1970 by the phone's clock, when it sent the handshake */
     trivet_proto_type type;
     int close_code;
     trivet_proto_error error;
@@ -188,10 +207,11 @@ typedef struct {
     uint32_t max_nonces;
     double rate, burst;          /* messages a second, and at once */
     uint32_t refused_per_minute; /* this many refused messages close with 4004 */
+    bool version_1, version_2; /* which are offered; the second is for owners that answer EVENT_KEY_WANTED */
 } trivet_proto_computer_options;
 
 #define TRIVET_PROTO_COMPUTER_OPTIONS_INIT                                                                   \
-    { NULL, NULL, 50u << 20, 10000, 30000, 1000000, 50.0, 200.0, 10 }
+    { NULL, NULL, 50u << 20, 10000, 30000, 1000000, 50.0, 200.0, 10, true, false }
 
 typedef struct trivet_proto_computer trivet_proto_computer;
 
@@ -208,6 +228,13 @@ bool trivet_proto_computer_output(trivet_proto_computer *c, trivet_proto_output 
 /* The largest message that may come now: 4 KiB until the handshake was read, 1 MiB in all until it was
  * accepted. */
 size_t trivet_proto_computer_message_limit(const trivet_proto_computer *c);
+
+/*
+ * The owner's answer to EVENT_KEY_WANTED, whenever it comes within the handshake's time: the 32 bytes of the key that the
+ * device's generation has, or NULL where there is no such device, it was revoked, or that generation is over. NULL
+ * is answered as a key is, by the same work with a key that nobody has, and differs in nothing that a peer could see.
+ */
+int trivet_proto_computer_key(trivet_proto_computer *c, const uint8_t *key, int64_t now);
 
 /*
  * The owner's answer to EVENT_HANDSHAKE, whenever it comes: no timeout runs. Accept: what waited unread since is
@@ -230,7 +257,14 @@ int trivet_proto_computer_confirm(trivet_proto_computer *c, trivet_proto_mode mo
                                   size_t len, int64_t applied_at);
 int trivet_proto_computer_cancel(trivet_proto_computer *c);
 
-/* Any other message of protocol §3 that goes from computer to phone. `body` is borrowed. */
+/* 1 or 2; 0 before it is known. */
+int trivet_proto_computer_version(const trivet_proto_computer *c);
+
+/* Version 2 tells the phone of what was refused by its owner, too; nothing in version 1, which knows no such message. */
+int trivet_proto_computer_error(trivet_proto_computer *c, const char *code, const char *path,
+                                const char *message);
+
+/* Any other message of protocol §3 and §7 that goes from computer to phone. `body` is borrowed. */
 int trivet_proto_computer_send(trivet_proto_computer *c, trivet_proto_type type, json_t *body);
 
 /* Ends the connection for a reason of the owner's. */
@@ -246,10 +280,15 @@ typedef struct {
     int64_t last_sync;
     size_t max_message;
     int64_t handshake_timeout; /* ms, until key_exchange */
+    /* Version 2, and then no secret: */
+    const uint8_t *pairing_key; /* 32 bytes, copied; NULL: version 1 */
+    const char *device;         /* the pairing's id; copied */
+    int gen;                    /* 0: the key is the code's `k`; 1: the device key */
+    int64_t clock;              /* ms since 1970 */
 } trivet_proto_phone_options;
 
 #define TRIVET_PROTO_PHONE_OPTIONS_INIT                                                                      \
-    { NULL, NULL, NULL, NULL, 0, 50u << 20, 10000 }
+    { NULL, NULL, NULL, NULL, 0, 50u << 20, 10000, NULL, NULL, 0, 0 }
 
 typedef struct trivet_proto_phone trivet_proto_phone;
 
@@ -267,6 +306,8 @@ bool trivet_proto_phone_output(trivet_proto_phone *p, trivet_proto_output *out);
 int trivet_proto_phone_request_sync(trivet_proto_phone *p);
 /* Each EVENT_STATE_WANTED needs one, in order, though the sync was cancelled since: the computer counts them. */
 int trivet_proto_phone_answer(trivet_proto_phone *p, const char *state, size_t len, int64_t since);
+/* After a confirm was applied durably: `since` names what the phone holds now. Says nothing in version 1. */
+int trivet_proto_phone_ack(trivet_proto_phone *p, int64_t since);
 int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_t *body);
 int trivet_proto_phone_close(trivet_proto_phone *p, int close_code, const char *reason);
 

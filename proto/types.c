@@ -80,7 +80,25 @@ FIELDS file_response_fields[] = {FIELD("jotId", COUNT, REQUIRED),
                                  END};
 FIELDS debug_log_fields[] = {FIELD("lines", STRINGS, REQUIRED), END};
 
-enum { P = TRIVET_PROTO_FROM_PHONE, C = TRIVET_PROTO_FROM_COMPUTER, BOTH = P | C };
+/* Version 2's. */
+FIELDS ack_fields[] = {FIELD("since", COUNT, REQUIRED), END};
+FIELDS tie_fields[] = {FIELD("section", STRING, REQUIRED), FIELD("slot", COUNT, REQUIRED),
+                       FIELD("itemId", STRING, OPTIONAL), FIELD("field", STRING, REQUIRED), END};
+FIELDS pick_fields[] = {FIELD("section", STRING, REQUIRED), FIELD("slot", COUNT, REQUIRED),
+                        FIELD("itemId", STRING, OPTIONAL),  FIELD("field", STRING, REQUIRED),
+                        FIELD("pick", STRING, REQUIRED),    END};
+FIELDS conflict_fields[] = {FIELD("id", COUNT, REQUIRED),
+                            NESTED("ties", OBJECTS, OPTIONAL, tie_fields),
+                            NESTED("large_change", OBJECT, OPTIONAL, no_fields),
+                            NESTED("examples", OBJECTS, OPTIONAL, no_fields),
+                            FIELD("remaining", COUNT, REQUIRED),
+                            END};
+FIELDS resolve_fields[] = {FIELD("id", COUNT, REQUIRED), NESTED("picks", OBJECTS, OPTIONAL, pick_fields),
+                           FIELD("choice", STRING, OPTIONAL), END};
+FIELDS error_fields[] = {FIELD("code", STRING, REQUIRED), FIELD("path", STRING, LENIENT),
+                         FIELD("message", STRING, LENIENT), END};
+
+enum { P = TRIVET_PROTO_FROM_PHONE, C = TRIVET_PROTO_FROM_COMPUTER, BOTH = P | C, V2 = 4 };
 
 static const struct {
     const char *name;
@@ -108,6 +126,11 @@ static const struct {
     [TRIVET_PROTO_FILE_RESPONSE] = {"file_response", P, file_response_fields},
     [TRIVET_PROTO_HEARTBEAT] = {"heartbeat", BOTH, no_fields},
     [TRIVET_PROTO_DEBUG_LOG] = {"debug_log", P, debug_log_fields},
+    [TRIVET_PROTO_SYNC_ACK] = {"sync_ack", P | V2, ack_fields},
+    [TRIVET_PROTO_CONFLICT] = {"conflict", C | V2, conflict_fields},
+    [TRIVET_PROTO_RESOLVE] = {"resolve", P | V2, resolve_fields},
+    [TRIVET_PROTO_ERROR] = {"error", BOTH | V2, error_fields},
+    [TRIVET_PROTO_CONTROL] = {"control", P | V2, no_fields},
 };
 
 const char *trivet_proto_type_name(trivet_proto_type type) {
@@ -116,6 +139,10 @@ const char *trivet_proto_type_name(trivet_proto_type type) {
 
 bool proto_type_goes(trivet_proto_type type, trivet_proto_way way) {
     return (unsigned)type < TRIVET_PROTO_TYPES && (types[type].ways & way) != 0;
+}
+
+bool proto_type_is_of(trivet_proto_type type, int version) {
+    return (unsigned)type < TRIVET_PROTO_TYPES && (version >= 2 || (types[type].ways & V2) == 0);
 }
 
 trivet_proto_type proto_type_of(const proto_member *member) {

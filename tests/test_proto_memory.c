@@ -92,12 +92,18 @@ static void fail_each(void (*body)(void)) {
 
 /* ---- a whole conversation ---- */
 
+static const char pairing_secret[] =
+    "a secret that is not to be left anywhere"; /* as a key its first 32 bytes */
+static int channel = 1;
+
 static const char state_p[] = "{\"lists\":[[{\"id\":\"p\"}]]}";
 
 /* What an owner does; calls that fail are left at that. */
 static void act(test_pair *pair) {
     trivet_proto_event event;
     while (trivet_proto_computer_event(pair->c, &event)) {
+        if (event.kind == TRIVET_PROTO_EVENT_KEY_WANTED)
+            trivet_proto_computer_key(pair->c, (const uint8_t *)pairing_secret, pair->now);
         if (event.kind == TRIVET_PROTO_EVENT_HANDSHAKE)
             trivet_proto_computer_accept(pair->c, pair->now);
         if (event.kind == TRIVET_PROTO_EVENT_SYNC_REQUEST)
@@ -128,7 +134,13 @@ static void conversation(void) {
     computer.random = phone.random = test_random_bytes;
     computer.random_ctx = &random_c;
     phone.random_ctx = &random_p;
-    phone.secret = "a secret that is not to be left anywhere";
+    if (channel == 1) {
+        phone.secret = pairing_secret;
+    } else {
+        computer.version_2 = true;
+        phone.pairing_key = (const uint8_t *)pairing_secret;
+        phone.device = "d";
+    }
     phone.device_id = "x";
     pair.c = trivet_proto_computer_new(&computer, pair.now);
     pair.p = trivet_proto_phone_new(&phone, pair.now);
@@ -158,16 +170,21 @@ static void conversation(void) {
 
 static void a_conversation(void **state) {
     (void)state;
-    fail_each(conversation);
+    for (channel = 1; channel <= 2; channel++)
+        fail_each(conversation);
 }
 
 /* Whatever fails. */
 static void secrets_are_wiped(void **state) {
     (void)state;
     secret_was_left = false;
-    secret = "a secret that is not to be left anywhere";
-    fail_each(conversation);
-    secret = NULL;
+    for (channel = 1; channel <= 2; channel++) {
+        char key[33] = "";
+        memcpy(key, pairing_secret, 32);
+        secret = key;
+        fail_each(conversation);
+        secret = NULL;
+    }
     assert_false(secret_was_left);
 }
 

@@ -140,7 +140,9 @@ static const struct {
     {P, TRIVET_PROTO_DEBUG_LOG, "{\"type\":\"debug_log\",\"lines\":[\"a\",\"b\"]}",
      "{\"type\":\"debug_log\",\"lines\":[\"a\",\"b\"]}"},
     /* unknown types are no error */
-    {P, TRIVET_PROTO_UNKNOWN, "{\"type\":\"sync_ack\",\"since\":1}", NULL},
+    {P, TRIVET_PROTO_UNKNOWN, "{\"type\":\"sync_perhaps\",\"since\":1}", NULL},
+    {P, TRIVET_PROTO_SYNC_ACK, "{\"type\":\"sync_ack\",\"since\":1.0}",
+     "{\"type\":\"sync_ack\",\"since\":1}"},
     {C, TRIVET_PROTO_UNKNOWN, "{\"type\":\"\"}", NULL},
     {C, TRIVET_PROTO_UNKNOWN, "{\"type\":\"unknown\"}", NULL},
 };
