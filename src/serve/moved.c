@@ -133,8 +133,12 @@ moved_watch *moved_watch_new(host *h, uint16_t port) {
     struct sockaddr_nl changes = {.nl_family = AF_NETLINK,
                                   .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
     moved_watch *w = calloc(1, sizeof *w);
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE), yes = 1;
 
+    /* More changes than the kernel keeps must not show as an error, which libuv takes for the end: some are there to be
+     * seen, and that is enough. */
+    if (fd >= 0)
+        setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &yes, sizeof yes);
     if (!w || fd < 0 || bind(fd, (struct sockaddr *)&changes, sizeof changes) != 0 ||
         uv_poll_init(h->loop, &w->poll, fd) != 0) {
         log_info("changes of this computer's addresses are not watched: netlink is not at hand");
