@@ -4,6 +4,7 @@
 #include "cli/client.h"
 #include "cli/print.h"
 #include "net/address.h"
+#include "net/ask.h"
 #include "serve/reachable.h"
 
 #include <ctype.h>
@@ -11,14 +12,12 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
-    PATIENCE_S = 3,
+    PATIENCE_MS = 3000,
     SOON_S = 3 * 60, /* a server that has run for less says nothing about who does not come */
-    MAX_ANSWER = 4096,
     MAX_RULES = 1 << 20
 };
 
@@ -46,44 +45,17 @@ void doctor_server(doctor *d) {
 
 /* ---- the port ---- */
 
-static int connect_to(const char *address, uint16_t port) {
-    const struct timeval patience = {PATIENCE_S, 0};
-    struct sockaddr_storage to;
-    int fd;
-
-    if (!address_parse(address, port, &to) || (fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(fd, (struct sockaddr *)&to,
-                to.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 typedef enum { NOBODY, ANOTHER, OURS } listener_kind;
 
 /* Who answers GET /ping there (protocol §1). */
 static listener_kind who_answers(const char *address, uint16_t port, const char *name) {
-    static const char request[] = "GET /ping HTTP/1.0\r\nHost: localhost\r\n\r\n";
-    char answer[MAX_ANSWER + 1];
-    size_t len = 0;
-    ssize_t n = 0;
-    int fd = connect_to(address, port);
+    json_t *answer;
 
-    if (fd < 0)
+    if (ask_json(address, port, "/ping", PATIENCE_MS, &answer) != 0)
         return NOBODY;
-    if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == (ssize_t)(sizeof request - 1))
-        while (len < MAX_ANSWER && (n = recv(fd, answer + len, MAX_ANSWER - len, 0)) > 0)
-            len += (size_t)n;
-    close(fd);
-    answer[len] = '\0';
-    const char *body = strstr(answer, "\r\n\r\n");
-    json_t *json = body ? json_loads(body + 4, 0, NULL) : NULL;
-    const char *told = json_string_value(json_object_get(json, "deviceId"));
+    const char *told = json_string_value(json_object_get(answer, "deviceId"));
     bool ours = told && strcmp(told, name) == 0;
-    json_decref(json);
+    json_decref(answer);
     return ours ? OURS : ANOTHER;
 }
 

@@ -5,6 +5,7 @@
 #include "phone/discover.h"
 
 #include "net/address.h"
+#include "net/ask.h"
 #include "net/mdns_program.h"
 #include "net/proof.h"
 
@@ -24,10 +25,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { BROWSE_MS = 3000, ASK_MS = 2000, ALL_MS = 30000, LINE = 4096, ANSWER = 4096 };
+enum { BROWSE_MS = 3000, ASK_MS = 2000, ALL_MS = 30000, LINE = 4096 };
 
 static int __attribute__((format(printf, 3, 4)))
 refuse(edit_error *err, int status, const char *format, ...) {
@@ -37,12 +37,6 @@ refuse(edit_error *err, int status, const char *format, ...) {
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
     return -1;
-}
-
-static int64_t clock_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- who is announced ---- */
@@ -104,10 +98,10 @@ static int start_browsing(int *fd, pid_t *pid, edit_error *err) {
 static size_t read_lines(int fd, discovered *out) {
     char line[LINE];
     size_t len = 0, count = 0;
-    int64_t end = clock_ms() + 2 * BROWSE_MS;
+    int64_t end = ask_clock() + 2 * BROWSE_MS;
     for (;;) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int64_t left = end - clock_ms();
+        int64_t left = end - ask_clock();
         if (left <= 0 || poll(&wait, 1, (int)left) <= 0)
             return count;
         ssize_t n = read(fd, line + len, sizeof line - len);
@@ -154,78 +148,24 @@ int discover_all(discovered **out, size_t *count, edit_error *err) {
 
 /* ---- who is it? ---- */
 
-static bool wait_for(int fd, short events, int64_t end) {
-    struct pollfd wait = {.fd = fd, .events = events};
-    int64_t left = end - clock_ms();
-    return left > 0 && poll(&wait, 1, (int)left) > 0;
-}
-
-static int connect_to(const char *address, uint16_t port, int64_t end) {
-    struct sockaddr_storage to;
-    int failed = 1;
-    socklen_t len = sizeof failed;
-    if (!address_parse(address, port, &to))
-        return -1;
-    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    len = to.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, len) != 0) {
-        len = sizeof failed;
-        if (errno != EINPROGRESS || !wait_for(fd, POLLOUT, end) ||
-            getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &len) != 0 || failed != 0) {
-            close(fd);
-            return -1;
-        }
-    }
-    return fd;
-}
-
-/* What is answered to a GET, head and all, until the end; its length, 0 for none. */
-static size_t ask(const char *address, uint16_t port, const char *path, char out[static ANSWER]) {
-    char request[512];
-    int64_t end = clock_ms() + ASK_MS;
-    int fd = connect_to(address, port, end);
-    size_t len = 0;
-    int host_len = (int)strcspn(address, "%");
-    bool literal = strchr(address, ':') != NULL;
-    if (fd < 0)
-        return 0;
-    int n =
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nConnection: close\r\n\r\n",
-                 path, literal ? "[" : "", host_len, address, literal ? "]" : "", port);
-    if (n > 0 && (size_t)n < sizeof request && send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
-        while (len < ANSWER && wait_for(fd, POLLIN, end)) {
-            ssize_t got = recv(fd, out + len, ANSWER - len, 0);
-            if (got <= 0)
-                break;
-            len += (size_t)got;
-        }
-    close(fd);
-    return len;
-}
-
 /* The proof in an answer; false: none. */
-static bool read_proof(const char *answer, size_t len, uint8_t proof[static PROOF_LEN]) {
-    const char *body = memmem(answer, len, "\r\n\r\n", 4);
+static bool read_proof(const json_t *answer, uint8_t proof[static PROOF_LEN]) {
+    const char *hex = json_string_value(json_object_get(answer, "proof"));
     size_t got = 0;
-    if (len < 13 || memcmp(answer, "HTTP/1.1 200 ", 13) != 0 || body == NULL)
-        return false;
-    body += 4;
-    json_t *object = json_loadb(body, len - (size_t)(body - answer), 0, NULL);
-    const char *hex = json_string_value(json_object_get(object, "proof"));
-    bool good = hex != NULL && sodium_hex2bin(proof, PROOF_LEN, hex, strlen(hex), NULL, &got, NULL) == 0 &&
-                got == PROOF_LEN;
-    json_decref(object);
-    return good;
+    return hex != NULL && sodium_hex2bin(proof, PROOF_LEN, hex, strlen(hex), NULL, &got, NULL) == 0 &&
+           got == PROOF_LEN;
 }
 
 bool discover_proven(const trivet_proto_pairing *pairing, const char *address, uint16_t port) {
     uint8_t key[PROOF_KEY_LEN], nonce[PROOF_NONCE_LEN], wanted[PROOF_LEN], proof[PROOF_LEN];
-    char hex[2 * PROOF_NONCE_LEN + 1], path[256], answer[ANSWER];
+    char hex[2 * PROOF_NONCE_LEN + 1], path[256];
+    json_t *answer;
     randombytes_buf(nonce, sizeof nonce);
     sodium_bin2hex(hex, sizeof hex, nonce, sizeof nonce);
     snprintf(path, sizeof path, "/prove/%s/%s", pairing->device, hex);
-    size_t len = ask(address, port, path, answer);
-    if (len == 0 || !read_proof(answer, len, proof))
+    bool answered = ask_json(address, port, path, ASK_MS, &answer) == 0 && read_proof(answer, proof);
+    json_decref(answer);
+    if (!answered)
         return false;
     proof_key(pairing->secret, key);
     bool proven =
@@ -236,9 +176,9 @@ bool discover_proven(const trivet_proto_pairing *pairing, const char *address, u
 }
 
 void discover_ours(const trivet_proto_pairing *pairing, const discovered *list, size_t count, bool *ours) {
-    int64_t end = clock_ms() + ALL_MS;
+    int64_t end = ask_clock() + ALL_MS;
     for (size_t i = 0; i < count; i++)
-        ours[i] = pairing->device[0] != '\0' && clock_ms() < end &&
+        ours[i] = pairing->device[0] != '\0' && ask_clock() < end &&
                   discover_proven(pairing, list[i].address, list[i].port);
 }
 
@@ -259,11 +199,11 @@ static int at_known_address(phone_folder *f, edit_error *err) {
     size_t len = strlen(pairing->ip);
     bool brackets = len > 2 && pairing->ip[0] == '[';
     int found = 0;
-    int64_t end = clock_ms() + ALL_MS;
+    int64_t end = ask_clock() + ALL_MS;
     snprintf(bare, sizeof bare, "%.*s", (int)(brackets ? len - 2 : len), pairing->ip + (brackets ? 1 : 0));
     if (getaddrinfo(bare, NULL, &hints, &list) != 0)
         return 0;
-    for (const struct addrinfo *ai = list; ai != NULL && found == 0 && clock_ms() < end; ai = ai->ai_next) {
+    for (const struct addrinfo *ai = list; ai != NULL && found == 0 && ask_clock() < end; ai = ai->ai_next) {
         address_format(ai->ai_addr, text);
         if (text[0] != '\0' && discover_proven(pairing, text, pairing->port))
             found = take(f, text, pairing->port, false, err) == 0 ? 1 : -1;
@@ -286,8 +226,8 @@ int discover_computer(phone_folder *f, bool *moved, edit_error *err) {
         return known > 0 ? 0 : -1;
     if (discover_all(&list, &count, err) != 0)
         return -1;
-    int64_t end = clock_ms() + ALL_MS;
-    for (size_t i = 0; i < count && !*moved && clock_ms() < end; i++)
+    int64_t end = ask_clock() + ALL_MS;
+    for (size_t i = 0; i < count && !*moved && ask_clock() < end; i++)
         if (discover_proven(pairing, list[i].address, list[i].port)) {
             if (take(f, list[i].address, list[i].port, true, err) != 0) {
                 free(list);

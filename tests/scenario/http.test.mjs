@@ -176,3 +176,31 @@ scenario('HTTP over IPv6', async (s) => {
     assert.equal((await http(port, { path: '/health', host: '::1' })).status, 200);
     assert.equal((await ask(port, upgrade({ Origin: `http://[::1]:${port}` }), { host: `[::1]:${port}` })).status, 101);
 });
+
+/* What a phone asks of whoever may be its computer (protocol §1). That proofs are right, test_serve_roster and discovery show. */
+scenario('GET /prove: for phones, not for web pages, and it tells nobody which devices there are', async (s) => {
+    const { port } = await s.serve();
+    const { pairing } = await s.phone();
+    const nonce = 'a5'.repeat(32);
+    const prove = (device, options = {}) => http(port, { path: `/prove/${device}/${nonce}`, ...options });
+    const shape = ({ status, head, body }) => [status, head.replace(/^date: .*$/im, ''), body.replace(/[0-9a-f]{128}/, '')];
+    const own = await prove(pairing.device);
+    assert.match(own.body, /^\{"status":"ok","proof":"[0-9a-f]{128}"\}$/);
+    const bodies = new Set([own.body]);
+    for (const device of [pairing.device, '00000000', 'ffffffff', '0', 'x'.repeat(1000)]) {
+        const answer = await prove(device);
+        assert.deepEqual(shape(answer), shape(own), device);
+        bodies.add(answer.body);
+    }
+    assert.equal(bodies.size, 6, 'no two are alike');
+    // A page that has its name lead here may not read it, nor may any other: nothing allows it to (CORS).
+    assert.equal((await prove(pairing.device, { headers: { Host: 'evil.example' } })).status, 403);
+    const page = await prove(pairing.device, { headers: { Origin: 'http://evil.example' } });
+    assert.doesNotMatch(page.head, /access-control-allow/i);
+    assert.match(page.head, /^x-content-type-options: nosniff\r?$/im);
+    assert.equal((await prove(pairing.device, { method: 'POST', headers: { 'Content-Length': '0' } })).status, 405);
+    const head = await prove(pairing.device, { method: 'HEAD' });
+    assert.deepEqual([head.status, head.body], [200, '']);
+    for (const path of ['/prove', `/prove/${pairing.device}`, `/prove/${pairing.device}/00`, `/prove/${pairing.device}/${nonce}00`, `/prove/${nonce}`])
+        assert.equal((await http(port, { path })).status, 404, path);
+});
