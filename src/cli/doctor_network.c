@@ -2,6 +2,7 @@
 #include "cli/doctor.h"
 
 #include "cli/client.h"
+#include "cli/moved.h"
 #include "cli/print.h"
 #include "net/address.h"
 #include "net/ask.h"
@@ -137,23 +138,18 @@ void doctor_addresses(doctor *d) {
 
 /* Phones that look for this computer where it is not any more. */
 void doctor_moved(doctor *d) {
-    const json_t *first = json_array_get(d->moved, 0);
     size_t count = json_array_size(d->moved);
+    char text[MOVED_TEXT];
 
     if (!d->moved || json_array_size(d->devices) == 0)
         return;
-    const char *name =
-        reply_string(first, "name")[0] ? reply_string(first, "name") : reply_string(first, "id");
-    if (count == 0)
+    if (count == 0) {
         doctor_find(d, DOCTOR_OK, "codes", NULL,
                     "the phones were paired with an address that is this computer's");
-    else
-        doctor_find(
-            d, DOCTOR_PROBLEM, "codes",
-            "Have the router give this computer the old address (a DHCP reservation), or make a new code: "
-            "`trivet pair --replace DEVICE`, with `--host NAME.local` one that outlives moves.",
-            "%s was paired with %s port %u, which is not this computer's now (phones like it: %zu)", name,
-            reply_string(first, "host"), (unsigned)reply_number(first, "port"), count);
+        return;
+    }
+    moved_text(json_array_get(d->moved, 0), text);
+    doctor_find(d, DOCTOR_PROBLEM, "codes", moved_advice, "%s (phones like it: %zu)", text, count);
 }
 
 /* ---- the packet filter ---- */

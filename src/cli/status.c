@@ -1,6 +1,7 @@
 /* trivet status: how things stand, in a few lines. */
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/moved.h"
 #include "cli/print.h"
 
 #include <string.h>
@@ -50,24 +51,19 @@ static void print_server(const json_t *s) {
 /* Codes that lead elsewhere, and what to do: the first few by name. */
 static void print_moved(const json_t *s) {
     const json_t *moved = json_object_get(s, "moved"), *d;
+    char text[MOVED_TEXT];
     size_t i;
 
     json_array_foreach(moved, i, d) {
-        const char *name = reply_string(d, "name"), *host = reply_string(d, "host");
         if (i == 5)
             break;
+        moved_text(d, text);
         print_styled(stdout, PRINT_BAD, "moved     ");
-        print_line(stdout, name[0] ? name : reply_string(d, "id"),
-                   strlen(name[0] ? name : reply_string(d, "id")));
-        fputs(" was paired with ", stdout);
-        print_line(stdout, host, strlen(host));
-        printf(" port %lld, which is not this computer's now\n", (long long)reply_number(d, "port"));
+        print_line(stdout, text, strlen(text));
+        putchar('\n');
     }
     if (i > 0)
-        puts("          Have the router give this computer the old address (a DHCP reservation), or make a "
-             "new\n"
-             "          code: `trivet pair --replace DEVICE`, with `--host NAME.local` one that outlives "
-             "moves.");
+        printf("%10s%s\n", "", moved_advice);
 }
 
 static void print_status(const json_t *s) {

@@ -54,12 +54,18 @@ bool address_parse(const char *text, uint16_t port, struct sockaddr_storage *out
     return true;
 }
 
-/* The address's bytes, 4 or 16 of them. */
+const uint8_t *address_bytes(const struct sockaddr *address, size_t *len) {
+    *len = address->sa_family == AF_INET ? 4 : 16;
+    if (address->sa_family == AF_INET)
+        return (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (address->sa_family == AF_INET6)
+        return ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr;
+    return NULL;
+}
+
+/* Of what address_parse made. */
 static const uint8_t *bytes_of(const struct sockaddr_storage *address, size_t *len) {
-    *len = address->ss_family == AF_INET ? 4 : 16;
-    return address->ss_family == AF_INET
-               ? (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr
-               : ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr;
+    return address_bytes((const struct sockaddr *)address, len);
 }
 
 bool address_is_loopback(const char *address) {

@@ -16,6 +16,9 @@ void address_format(const struct sockaddr *address, char out[static ADDRESS_SIZE
 /* The other way, with `port`; false where `text` is no numeric address. Unwraps mapped ones, too. */
 bool address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
 
+/* Its 4 or 16 bytes, borrowed; NULL: of another family. */
+const uint8_t *address_bytes(const struct sockaddr *address, size_t *len);
+
 bool address_is_loopback(const char *address);
 
 /*

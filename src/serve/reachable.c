@@ -117,39 +117,38 @@ void reachable_best(reachable_address *out) {
         snprintf(out->text, sizeof out->text, "127.0.0.1");
 }
 
-bool reachable_is_own(const char *address) {
-    struct ifaddrs *all = NULL;
-    char own[ADDRESS_SIZE];
-    bool found = address_is_loopback(address);
+/* ---- is it ours? ---- */
 
-    if (found || getifaddrs(&all) != 0)
-        return found;
-    for (const struct ifaddrs *ifa = all; ifa && !found; ifa = ifa->ifa_next) {
-        if (!ifa->ifa_addr)
-            continue;
-        address_format(ifa->ifa_addr, own);
-        found = own[0] && strcmp(own, address) == 0;
+/* Whether an interface has this address; through which one a link-local one is reached is not asked. */
+static bool has(const struct ifaddrs *all, const struct sockaddr_storage *address) {
+    size_t len, own_len;
+    const uint8_t *bytes = address_bytes((const struct sockaddr *)address, &len), *own;
+
+    for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next) {
+        own = ifa->ifa_addr ? address_bytes(ifa->ifa_addr, &own_len) : NULL;
+        if (own && own_len == len && memcmp(own, bytes, len) == 0)
+            return true;
     }
+    return false;
+}
+
+bool reachable_is_own(const char *address) {
+    struct sockaddr_storage wanted;
+    struct ifaddrs *all = NULL;
+
+    if (address_is_loopback(address))
+        return true;
+    if (!address_parse(address, 0, &wanted) || getifaddrs(&all) != 0)
+        return false;
+    bool found = has(all, &wanted);
     freeifaddrs(all);
     return found;
 }
-
-/* ---- is it still ours? ---- */
 
 struct reachable_own {
     struct ifaddrs *all;
     bool connected; /* there is an address besides loopback's and link-local ones */
 };
-
-/* Its bytes; NULL: another family's. */
-static const void *bytes_of(const struct sockaddr *address, size_t *len) {
-    *len = address->sa_family == AF_INET ? 4 : 16;
-    if (address->sa_family == AF_INET)
-        return &((const struct sockaddr_in *)(const void *)address)->sin_addr;
-    if (address->sa_family == AF_INET6)
-        return &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    return NULL;
-}
 
 reachable_own *reachable_own_new(void) {
     reachable_own *own = calloc(1, sizeof *own);
@@ -167,8 +166,7 @@ reachable_own *reachable_own_new(void) {
 bool reachable_own_has(const reachable_own *own, const char *place) {
     char text[REACHABLE_TEXT];
     struct sockaddr_storage wanted;
-    size_t len = strlen(place), own_len, wanted_len;
-    const void *bytes;
+    size_t len = strlen(place);
 
     if (!own || !own->connected)
         return true;
@@ -179,15 +177,7 @@ bool reachable_own_has(const reachable_own *own, const char *place) {
     if (len >= sizeof text)
         return true;
     snprintf(text, sizeof text, "%.*s", (int)strcspn(place, "%]"), place);
-    if (!address_parse(text, 0, &wanted) || address_is_loopback(text))
-        return true;
-    bytes = bytes_of((const struct sockaddr *)&wanted, &wanted_len);
-    for (const struct ifaddrs *ifa = own->all; ifa; ifa = ifa->ifa_next) {
-        const void *mine = ifa->ifa_addr ? bytes_of(ifa->ifa_addr, &own_len) : NULL;
-        if (mine && own_len == wanted_len && memcmp(mine, bytes, own_len) == 0)
-            return true;
-    }
-    return false;
+    return !address_parse(text, 0, &wanted) || address_is_loopback(text) || has(own->all, &wanted);
 }
 
 void reachable_own_free(reachable_own *own) {
