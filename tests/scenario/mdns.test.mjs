@@ -141,7 +141,19 @@ scenario('what announces ends by mistake', async (s) => {
     process.kill(Number(children(server)[0]), 'SIGKILL');
     await s.eventually('it is known', async () => /ended with signal 9/.test((await s.json(['status'])).mdns.reason));
     assert.equal((await http(server.port, { path: '/ping' })).status, 200);
+    assert.deepEqual(children(server), []);
+    if (process.env.TRIVET_THOROUGH) await s.eventually('it is started again, after a pause', () => children(server).length === 1);
 });
+
+if (process.env.TRIVET_THOROUGH)
+    scenario('a system bus that comes after the server', async (s) => {
+        const bus = s.file('bus');
+        const server = await s.serve({ mdns: true, ...A.at, env: { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${bus}`, TRIVET_NAME: 'early' } });
+        await server.says(/state=waiting reason="there is no system bus/);
+        fs.symlinkSync(A.bus.replace('unix:path=', ''), bus);
+        await found(s, B, 'early'); // within ten seconds
+        assert.equal((await s.json(['status'])).mdns.state, 'announced');
+    }, here);
 
 scenario('off, or with nobody to tell: nothing is started', async (s) => {
     for (const options of [{ mdns: false }, { mdns: true, env: { TRIVET_MDNS: 'off' } }, { mdns: true, args: ['--host', '127.0.0.1'], ready: false }, { mdns: true, args: ['--host', 'localhost'], ready: false }]) {
@@ -179,6 +191,7 @@ scenario('a phone finds its computer where it is now', async (s) => {
     assert.match(text, /^10\.77\.0\.1:\d+ +mover {2}\(this phone's computer\)$/m);
     const stranger = JSON.parse(withoutPhone);
     assert.ok(stranger.some((one) => one.name === 'mover') && stranger.every((one) => !one.ours), 'no phone, no proof');
+    if (!process.env.TRIVET_THOROUGH) return;
     // A phone whose pairing was revoked is nobody's.
     await s.cli(['devices', 'revoke', pairing.device]);
     await phone(['sync', '--discover'], { expect: 69 });
