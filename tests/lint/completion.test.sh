@@ -67,6 +67,14 @@ check 'a verb' offers 'revoke' devices revo
 check 'an item' offers "$(item)" 'done' --data "$work/data" ''
 check 'a locked one' offers "$(item --locked)" rm --data "$work/data" --locked ''
 check 'an item as the value of an option' offers "$(item)" mv --data "$work/data" "$(item)" --before ''
+check 'each verb' offers 'rename revoke' devices ''
+check 'a device to rename' offers "$device" devices rename --data "$work/data" "${device:0:1}"
+check 'a device to sync with' offers "$device" sync --data "$work/data" "${device:0:3}"
+check 'a state' offers '1 2 now' restore --data "$work/data" ''
+check 'a second state' offers '2' diff --data "$work/data" 1 2
+check 'an item of a state' offers "$(item)" restore --data "$work/data" 1 --item ''
+check 'a backup' offers "$work/phone/phone.json" backup --restore "$work/phone/phone.j"
+check 'a file to write one to' offers "$work/phone/phone.json" backup "$work/phone/phone.j"
 check 'a device' offers "$device" devices revoke --data "$work/data" ''
 check 'a device as the value of an option' offers "$device" pair --data "$work/data" --replace "${device:0:2}"
 check "a phone's commands" offers 'edit export' phone --state "$work/phone" e

@@ -344,7 +344,8 @@ scenario('merge: the result and how it went', async (s) => {
 });
 
 scenario('usage', async (s) => {
-    const commands = ['serve', 'pair', 'devices', 'status', 'sync', 'list', 'add', 'edit', 'done', 'undone', 'rm', 'mv', 'pad', 'pending', 'resolve', 'export', 'import', 'merge', 'phone'];
+    const commands = [...(await s.run(['--help'])).stdout.matchAll(/^    ([a-z]+)  /gm)].map((match) => match[1]);
+    for (const command of ['serve', 'pair', 'history', 'backup', 'fsck', 'doctor', 'phone']) assert.ok(commands.includes(command), command);
     for (const command of commands) {
         const help = await s.run([command, '--help']);
         assert.match(help.stdout, new RegExp(`trivet ${command}`), command);
@@ -357,6 +358,9 @@ scenario('usage', async (s) => {
         assert.ok(status >= 64 && status <= 78, `trivet ${args.join(' ')}: ${status}`);
         assert.ok(stderr.length > 0, `trivet ${args.join(' ')}`);
     }
+    // The word that is wrong is named, wherever it stands, and not the one before it.
+    for (const [args, word] of [[['restore', '-1h'], '-1h'], [['-vx', 'list'], '-vx'], [['list', '--locked', '-z'], '-z'], [['mv', 'x', '-top'], '-top'], [['list', '--locked=yes'], '--locked']])
+        assert.match((await s.run([...args, '--data', s.data], { expect: 64 })).stderr, new RegExp(`^trivet: "?${word}\\b`), args.join(' '));
     const help = await s.run(['--help']);
     for (const command of commands) assert.ok(help.stdout.includes(command), command);
     assert.match((await s.run(['--version'])).stdout, /\d+\.\d+\.\d+/);
