@@ -51,16 +51,19 @@ static void advance(meter *m, uint64_t bytes) {
 /* ---- a copy of the database ----------------------------------------------------------------------------- */
 
 static const char copy_start[] = "trivet.db.copy-";
+enum { COPY_ID = 16, COPY_TRIES = 100 }; /* characters behind it */
 
 /* Deletes the copies that no command holds any more. */
 static void sweep_copies(const char *folder) {
     DIR *dir = opendir(folder);
-    const struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        char copy[64];
         if (strncmp(entry->d_name, copy_start, sizeof copy_start - 1) != 0)
             continue;
-        int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        /* SQLite's journal of a copy goes when the copy does: nobody has a lock on the journal itself. */
+        snprintf(copy, sizeof copy, "%.*s", (int)(sizeof copy_start - 1 + COPY_ID), entry->d_name);
+        int fd = openat(dirfd(dir), copy, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 ? errno == ENOENT : flock(fd, LOCK_EX | LOCK_NB) == 0)
             unlinkat(dirfd(dir), entry->d_name, 0);
         if (fd >= 0)
             close(fd);
@@ -69,20 +72,31 @@ static void sweep_copies(const char *folder) {
         closedir(dir);
 }
 
+/* Whether the file is ours: it is locked, and no other command has swept it away before it was. */
+static bool hold(int fd) {
+    struct stat st;
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
 /* An empty file of this command's own, locked. */
 static int make_copy_file(const char *folder, char **path, int *fd, store_error *err) {
-    char random[17], name[64];
-    store_random_id(random, sizeof random - 1);
-    snprintf(name, sizeof name, "%s%s", copy_start, random);
-    *path = folder_path(folder, name);
-    if (*path == NULL)
-        return store_out_of_memory(err);
-    *fd = open(*path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (*fd < 0)
-        return store_fail_errno(err, errno, "make", *path);
-    if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
-        return store_fail_errno(err, errno, "lock", *path);
-    return 0;
+    for (int tries = 0; tries < COPY_TRIES; tries++) {
+        char random[COPY_ID + 1], name[64];
+        store_random_id(random, COPY_ID);
+        snprintf(name, sizeof name, "%s%s", copy_start, random);
+        free(*path);
+        *path = folder_path(folder, name);
+        if (*path == NULL)
+            return store_out_of_memory(err);
+        *fd = open(*path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (*fd < 0)
+            return store_fail_errno(err, errno, "make", *path);
+        if (hold(*fd))
+            return 0;
+        close(*fd);
+        *fd = -1;
+    }
+    return store_fail(err, STORE_LOCKED, "%s: other backups are being made; try again", folder);
 }
 
 static int vacuum_into(store *s, const char *path, store_error *err) {

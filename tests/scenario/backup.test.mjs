@@ -270,7 +270,14 @@ scenario('a restore that is cut off leaves the old state or the new', async (s) 
 
 scenario('copies that killed backups left go with the next one, and no other', async (s) => {
     await s.add(s.text('milk'));
-    fs.writeFileSync(path.join(s.data, 'trivet.db.copy-0123456789abcdef'), 'left');
+    for (const name of ['0123456789abcdef', '0123456789abcdef-journal', '00000000deadbeef-journal']) fs.writeFileSync(path.join(s.data, `trivet.db.copy-${name}`), 'left');
     await s.cli(['backup', s.file('b')]);
+    assert.deepEqual(fs.readdirSync(s.data).filter((name) => name.includes('copy')), []);
+});
+
+scenario('several backups at once leave each other alone', async (s) => {
+    await s.add(s.text('milk'));
+    for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 8 }, (_, i) => s.cli(['backup', '--force', s.file(`b${i}`)])));
+    for (let i = 0; i < 8; i++) await s.cli(['backup', '--check', s.file(`b${i}`)]);
     assert.deepEqual(fs.readdirSync(s.data).filter((name) => name.includes('copy')), []);
 });
