@@ -224,8 +224,12 @@ int discover_computer(phone_folder *f, bool *moved, edit_error *err) {
     int known = at_known_address(f, err);
     if (known != 0)
         return known > 0 ? 0 : -1;
-    if (discover_all(&list, &count, err) != 0)
-        return -1;
+    const char *name = pairing->name[0] != '\0' ? pairing->name : "the computer";
+    if (discover_all(&list, &count, err) != 0) {
+        char why[sizeof err->message];
+        memcpy(why, err->message, sizeof why);
+        return refuse(err, err->status, "%s does not show itself at %s, and %s", name, pairing->ip, why);
+    }
     int64_t end = ask_clock() + ALL_MS;
     for (size_t i = 0; i < count && !*moved && ask_clock() < end; i++)
         if (discover_proven(pairing, list[i].address, list[i].port)) {
@@ -238,9 +242,9 @@ int discover_computer(phone_folder *f, bool *moved, edit_error *err) {
     free(list);
     if (*moved)
         return 0;
-    return refuse(
-        err, EX_UNAVAILABLE,
-        "%s is not at %s, and none of the addresses announced on this network (%zu) proves to be it; "
-        "nothing was sent. Is `trivet serve` running there, and are both on one network?",
-        pairing->name[0] != '\0' ? pairing->name : "the computer", pairing->ip, count);
+    return refuse(err, EX_UNAVAILABLE,
+                  "%s does not show itself at %s, and none of the addresses announced on this network (%zu) "
+                  "proves to be it; "
+                  "nothing was sent. Is `trivet serve` running there, and are both on one network?",
+                  name, pairing->ip, count);
 }

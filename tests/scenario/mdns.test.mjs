@@ -166,6 +166,26 @@ scenario('off, or with nobody to tell: nothing is started', async (s) => {
     }
 });
 
+scenario('where nobody can be asked, a phone still has its own computer prove itself', async (s) => {
+    const env = { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${s.file('no-bus')}` };
+    const server = await s.serve();
+    const pairing = await s.pair(['--host', 'localhost']);
+    const phone = async (name, changes, expect) => {
+        await s.run(['phone', '--state', s.file(name), 'init', '--pairing', '-'], { input: JSON.stringify({ ...pairing, ...changes }) });
+        return s.run(['phone', '--state', s.file(name), 'sync', '--discover'], { env, expect });
+    };
+    // A secret or a device of somebody else's, a port with nobody behind it, a code that would write a request of its own.
+    const changes = [{ secret: '11111111-2222-4333-8444-555555555555' }, { device: '00000000' }, { port: 1 }, { device: 'x/y HTTP/1.1\r\nHost: evil' }];
+    for (const [i, change] of changes.entries()) {
+        const { stderr } = await phone(`p${i}`, change, 69);
+        assert.match(stderr, /does not show itself at localhost, and nobody can be looked for; is avahi-daemon installed/, JSON.stringify(change));
+    }
+    assert.match((await phone('old', { device: undefined }, 77)).stderr, /does not say which device/);
+    assert.doesNotMatch(server.stderr, /event=(connection|phone|wrong)/, 'without a proof nobody connects');
+    await phone('right', {}, 0);
+    assert.match(server.stderr, /event=phone_connected/);
+});
+
 scenario('a phone finds its computer where it is now', async (s) => {
     const env = { ...A.at.env, TRIVET_NAME: 'mover' };
     const first = await s.serve({ mdns: true, ...A.at, env });
@@ -223,7 +243,7 @@ scenario('a stranger who claims to be the computer gets nothing', async (s) => {
     const phone = (args, options) => s.run(['phone', '--state', s.file('p'), ...args], { ...A.at, ...options });
     await phone(['init', '--pairing', '-'], { input: JSON.stringify(pairing) });
     const { stderr } = await phone(['sync', '--discover'], { expect: 69 });
-    assert.match(stderr, /victim is not at 10\.77\.0\.1, and none of the addresses announced on this network \([1-9]\d*\) proves to be it/);
+    assert.match(stderr, /victim does not show itself at 10\.77\.0\.1, and none of the addresses announced on this network \([1-9]\d*\) proves to be it/);
     const asked = fs.readFileSync(log, 'utf8').trim().split('\n');
     assert.ok(asked.length > 0);
     for (const line of asked) assert.match(line, /^GET \/prove\/[0-9a-f]{8}\/[0-9a-f]{64}$/, 'nothing else was asked');
