@@ -90,7 +90,8 @@ _trivet() {
     value=$(trivet "${command[@]}" --help 2>/dev/null | sed -nE "1{s/^usage: trivet ${command[*]}//
         s/\[-[^]]*\]//g; s/ --?[a-z-]+ [^ ]+//g; s/[][]//g; s/^ *([^ ]+).*/\1/p}")
     mapfile -t COMPREPLY < <(
-        [[ ${#command[@]} -eq 1 && ${#before[@]} -eq 1 ]] && compgen -W "$(_trivet_verbs "${command[0]}")" -- "$cur"
+        # Options come behind a verb.
+        [[ ${#command[@]} -eq 1 && ${COMP_WORDS[COMP_CWORD - 1]} == "${command[0]}" ]] && compgen -W "$(_trivet_verbs "${command[0]}")" -- "$cur"
         _trivet_values "${value%...}"
     )
 }

@@ -68,6 +68,7 @@ check 'an item' offers "$(item)" 'done' --data "$work/data" ''
 check 'a locked one' offers "$(item --locked)" rm --data "$work/data" --locked ''
 check 'an item as the value of an option' offers "$(item)" mv --data "$work/data" "$(item)" --before ''
 check 'each verb' offers 'rename revoke' devices ''
+check 'no verb where none is taken' offers '' devices --data "$work/data" ''
 check 'a device to rename' offers "$device" devices rename --data "$work/data" "${device:0:1}"
 check 'a device to sync with' offers "$device" sync --data "$work/data" "${device:0:3}"
 check 'a state' offers '1 2 now' restore --data "$work/data" ''

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { assert, essence, itemWith, itemsOf, scenario, seeded, sleep, texts } from './harness.mjs';
+import { TRIVET, assert, essence, itemWith, itemsOf, scenario, seeded, sleep, texts } from './harness.mjs';
 import { Ledger } from './ledger.mjs';
 
 const SEED = Number(process.env.TRIVET_SEED ?? 20240607); // names a run of what is random here
@@ -95,6 +95,30 @@ for (const signal of ['SIGTERM', 'SIGINT'])
         await s.confirmed(idle);
         await s.expectSame(idle);
     });
+
+/* The server on a terminal of its own, which `script` keeps. */
+scenario('a terminal that is closed ends the server, as clean; SIGHUP on one that is open re-reads the settings', async (s) => {
+    const terminal = spawn('script', ['-qfec', `exec ${TRIVET} serve --port 0 --no-mdns --data ${s.data}`, s.file('typescript')], { env: s.env, stdio: ['pipe', 'ignore', 'ignore'] });
+    s.later(() => terminal.kill('SIGKILL'));
+    const shown = () => (fs.existsSync(s.file('typescript')) ? fs.readFileSync(s.file('typescript'), 'utf8') : '');
+    await s.eventually('it listens', () => /listening on/.test(shown()));
+    const pid = Number(fs.readFileSync(path.join(s.data, 'lock'), 'utf8'));
+    s.later(() => {
+        try {
+            process.kill(pid, 'SIGKILL');
+        } catch {
+            // it is gone, as it should
+        }
+    });
+    await s.add(s.text('milk'));
+    process.kill(pid, 'SIGHUP');
+    await s.eventually('it has read them', () => /reloaded/.test(shown()));
+    await s.add(s.text('bread'));
+    terminal.kill('SIGKILL');
+    await s.eventually('it has ended', () => !fs.existsSync(`/proc/${pid}`) || /^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')));
+    assert.ok(!fs.existsSync(path.join(s.data, 'control.sock')), 'the control socket is gone');
+    assert.deepEqual(texts(await s.export()).lists[0], ['milk', 'bread'].map((word) => s.text(word)));
+}, { skip: works(['script', '-qec', 'true', '/dev/null']) ? null : 'no script(1) here' });
 
 const KILLS = Number(process.env.TRIVET_KILLS ?? 30); // more of them in `make check-all`
 
