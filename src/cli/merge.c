@@ -107,9 +107,9 @@ static int tell_result(const trivet_merge_result *result) {
     case TRIVET_MERGE_LARGE_CHANGE:
         trivet_merge_result_large_change(result, &large);
         print_note(
-            "large change: of %zu items the phone lacks %zu and the computer %zu; say --large computer or "
+            "large change: of %zu item%s the phone lacks %zu and the computer %zu; say --large computer or "
             "--large phone for that side's state, or --large both to delete nothing that is only absent",
-            large.known, large.phone_missing, large.computer_missing);
+            large.known, large.known == 1 ? "" : "s", large.phone_missing, large.computer_missing);
         return 2;
     default:
         return 0;

@@ -438,7 +438,8 @@ static void report_large(const report *r) {
 
     trivet_merge_result_large_change(r->merged->result, &large);
     print_styled(r->out, PRINT_HEADING, "Asked");
-    fprintf(r->out, ": a large change\n  of %zu items that both had, the phone lacks ", large.known);
+    fprintf(r->out, ": a large change\n  of %zu item%s that both had, the phone lacks ", large.known,
+            large.known == 1 ? "" : "s");
     print_styled(r->out, large.phone_missing ? PRINT_BAD : PRINT_PLAIN, "%zu", large.phone_missing);
     fputs(" and the computer ", r->out);
     print_styled(r->out, large.computer_missing ? PRINT_BAD : PRINT_PLAIN, "%zu", large.computer_missing);

@@ -40,10 +40,11 @@ static void print_missing(const json_t *q, const char *side, int64_t count) {
 
 static void print_large(const json_t *q, long long id) {
     const json_t *large = json_object_get(q, "large_change");
+    int64_t known = reply_number(large, "known");
     int64_t phone = reply_number(large, "phoneMissing"), computer = reply_number(large, "computerMissing");
 
-    printf("  Of %lld items that both had, %lld are gone from the phone and %lld from the computer.\n",
-           (long long)reply_number(large, "known"), (long long)phone, (long long)computer);
+    printf("  Of %lld item%s that both had, %lld are gone from the phone and %lld from the computer.\n",
+           (long long)known, known == 1 ? "" : "s", (long long)phone, (long long)computer);
     print_missing(q, "phone", phone);
     print_missing(q, "computer", computer);
     printf("  trivet resolve %lld --use phone       the phone's state stands\n", id);
