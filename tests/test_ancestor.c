@@ -1,6 +1,8 @@
 /* test_ancestor.c - which ancestor a phone's edits are measured from: merge §10, rule by rule. */
 #include "test_ancestor.h"
 
+#include "store/restored.h"
+
 /* ---- 1: the newest confirm may be lost ---- */
 
 static void case_1_sent(void **state) {
@@ -255,6 +257,50 @@ static void case_3_the_newest_where_there_is_no_other(void **state) {
     joins(RECORD_LISTS, newest);
 }
 
+/* ---- the computer was restored from a backup: its head of then is what both descend from ---- */
+
+static void restored_to(chosen *c, const char *head) {
+    fixture *f = &c->base;
+    store_name name = put(f, head);
+    ok(head_set(f->s, &name, &f->err));
+    ok(restored_note(f->s, NOW, &f->err));
+}
+
+static void case_3_what_the_computer_was_restored_to(void **state) {
+    chosen *c = *state;
+    int64_t newest = merged(c, 0, "{}", S(LISTS(I("a", "milk", 5))), NONE);
+    applied(c, newest, ALL_GROUPS, 100);
+    restored_to(c, S(LISTS(I("a", "oat", 8))));
+    choose(c, 300, S(LISTS(I("a", "soy", 9))), "{}");
+    ancestor_is("a=oat@8"); /* and not what the phone had heard of before */
+    joins(RECORD_LISTS, 0); /* the time means no record */
+    choose(c, 300, S(LISTS(I("a", "milk", 5))), "{}");
+    ancestor_is("a=milk@5"); /* it was killed after it stored the time */
+    choose(c, 100, S(LISTS(I("a", "soy", 9))), "{}");
+    ancestor_is("a=milk@5"); /* case 2 */
+}
+
+/* Items that the computer has had since are none that such a phone has deleted. */
+static void case_3_the_first_of_two_restores(void **state) {
+    chosen *c = *state;
+    applied(c, merged(c, 0, "{}", S(LISTS(I("a", "milk", 5))), NONE), ALL_GROUPS, 100);
+    restored_to(c, S(LISTS(I("a", "oat", 8))));
+    restored_to(c, S(LISTS(I("a", "oat", 8) "," I("b", "bread", 9))));
+    choose(c, 300, S(LISTS(I("a", "soy", 9))), "{}");
+    ancestor_is("a=oat@8");
+}
+
+/* Once it has synced, its records tell more. */
+static void case_3_no_restore_that_it_has_synced_since(void **state) {
+    chosen *c = *state;
+    applied(c, merged(c, 0, "{}", S(LISTS(I("a", "milk", 5))), NONE), ALL_GROUPS, 100);
+    restored_to(c, S(LISTS(I("a", "oat", 8))));
+    int64_t since = merged(c, 300, "{}", S(LISTS(I("a", "tea", 9))), NONE);
+    choose(c, 400, S(LISTS(I("a", "oat", 8))), "{}");
+    ancestor_is("a=tea@9");
+    joins(RECORD_LISTS, since);
+}
+
 /* What a phone's user can cause by no edit weighs more than two edits. */
 static void case_3_what_cannot_have_come_about_counts_three(void **state) {
     static const char *const unlikely[] = {
@@ -384,6 +430,9 @@ int main(void) {
         TEST(case_3_not_one_known_by_another_time),
         TEST(case_3_what_came_with_the_same_time),
         TEST(case_3_the_newest_where_there_is_no_other),
+        TEST(case_3_what_the_computer_was_restored_to),
+        TEST(case_3_the_first_of_two_restores),
+        TEST(case_3_no_restore_that_it_has_synced_since),
         TEST(case_3_what_cannot_have_come_about_counts_three),
         TEST(case_3_absent_equals_dead),
         TEST(how_much_an_item_differs_does_not_count),

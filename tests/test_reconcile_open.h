@@ -293,8 +293,6 @@ static void settle_fates(struct fates *f, struct ledger *l, struct phone *p,
             it->open |= 1u << (live ? CAME_BACK : WENT);
         if (p->restored && p->reedited[i] && text_may_be_new(l, p, it, &f->know[group_of(it)]))
             it->text_open |= 1u << RESTORED_EDIT;
-        if (f->text_old[i])
-            it->text_open |= 1u << FORGOTTEN_BASE;
         if (it->backdated && f->know[group_of(it)].dropped)
             it->text_open |= 1u << DATES;
     }

@@ -22,6 +22,7 @@
 #include "state/restore.h"
 #include "store/device.h"
 #include "store/history.h"
+#include "store/restored.h"
 
 enum { MAX_PHONES = 5, MAX_ASKED = 64 };
 
@@ -215,7 +216,9 @@ static void back_up_or_restore(void) {
         sim.backup.ledger = sim.ledger;
         TRACE("computer is backed up\n");
     } else if (sim.backup.made && !sim.backup.used) {
+        store_error err = STORE_ERROR_INIT;
         copy_store(true);
+        must(restored_note(the_store, sim.clock, &err) == 0, err.message); /* as `backup --restore` does */
         sim.backup.used = true;
         restore_ledger();
         TRACE("computer is restored\n");

@@ -9,11 +9,13 @@
 #include "state/edit.h"
 #include "store/blob.h"
 #include "store/device.h"
+#include "store/fsck.h"
 #include "store/history.h"
 #include "store/lost.h"
 #include "store/pack.h"
 #include "store/prune.h"
 #include "store/record.h"
+#include "store/restored.h"
 #include "store/revival.h"
 
 #define HOUR (3600 * 1000LL)
@@ -153,6 +155,12 @@ static void all_that_is_named_is_there(life *l) {
             must_read(f, &records[i].ancestor, "ancestor of record", records[i].id);
     }
     free(records);
+    int64_t restored = 0;
+    do {
+        ok(restored_next(f->s, &restored, &head, &f->err));
+        if (restored != 0)
+            must_read(f, &head, "restored after record", restored);
+    } while (restored != 0);
 }
 
 /* ---- pruning -------------------------------------------------------------------------------------------- */
@@ -223,6 +231,8 @@ static void live(fixture *f, uint64_t seed) {
             give_up(&l);
             reopen(f);
             do_not_wait_for_the_disk(f);
+            if (roll(&l, 2) == 0)
+                ok(restored_note(f->s, l.now, &f->err));
         } else
             all_that_is_named_is_there(&l);
     }
@@ -337,6 +347,9 @@ static void drops_old_traces(void **state) {
     row.time = START + 300 * PRUNE_DAY_MS;
     ok(lost_add(f->s, &row, &f->err));
     ok(revival_add(f->s, TRIVET_MERGE_LISTS, (trivet_merge_slice){"a", 1}, START, &f->err));
+    record_something(&l);
+    ok(restored_note(f->s, START, &f->err));
+    assert_int_equal(ask(f, "SELECT count(*) FROM restored"), 1);
     prune_all(&l); /* the clock is seen to go on */
     for (int day = 0; day < 430; day++) {
         l.now = START + day * PRUNE_DAY_MS;
@@ -346,6 +359,7 @@ static void drops_old_traces(void **state) {
     assert_int_equal(count, 1);
     lost_list_free(rows, count);
     assert_int_equal(ask(f, "SELECT count(*) FROM revival"), 0);
+    assert_int_equal(ask(f, "SELECT count(*) FROM restored"), 0);
 }
 
 /* ---- packing -------------------------------------------------------------------------------------------- */
@@ -419,6 +433,87 @@ static void damage_ends_a_pruning(void **state) {
     assert_null(f->s->marks);
 }
 
+/* A few bytes that say they are many more than were ever packed, as a hostile backup may hold. */
+static void unpacks_no_bomb(void **state) {
+    (void)state;
+    size_t size = PACK_MOST + 1, len;
+    bool memory = true;
+    uint8_t *zeros = calloc(1, size);
+    assert_non_null(zeros);
+    uint8_t *packed = pack((pack_bytes){zeros, size}, NULL, &len);
+    assert_non_null(packed);
+    assert_true(len < 1000);
+    assert_null(unpack((pack_bytes){packed, len}, NULL, size, &memory));
+    assert_false(memory);
+    free(packed);
+    packed = pack((pack_bytes){zeros, size - 1}, NULL, &len);
+    uint8_t *back = unpack((pack_bytes){packed, len}, NULL, size - 1, &memory);
+    assert_non_null(back);
+    free(back);
+    free(packed);
+    free(zeros);
+}
+
+static void count_finding(void *ctx, const fsck_finding *finding) {
+    size_t *parts = ctx;
+    *parts += finding->fault && strcmp(finding->kind, "part") == 0;
+}
+
+static fsck_result check_folder(fixture *f, bool repair, size_t *parts) {
+    fsck_options options = {
+        .found = count_finding, .ctx = parts, .now = START + PRUNE_DAY_MS, .repair = repair};
+    fsck_result result;
+    *parts = 0;
+    store_close(f->s);
+    f->s = NULL;
+    ok(fsck_run(f->folder, &options, &result, &f->err));
+    ok(store_open(f->folder, 0, &f->s, &f->err));
+    do_not_wait_for_the_disk(f);
+    return result;
+}
+
+/* With what others differ from they are gone, too: fsck finds each, a repair drops all that they were part of, and no more. */
+static void a_damaged_base_takes_what_differs_from_it(void **state) {
+#define ONE_BASE "(SELECT base FROM blob WHERE coding = 2 GROUP BY base ORDER BY count(*) DESC LIMIT 1)"
+    static const char *const DAMAGE[] = {
+        "UPDATE blob SET data = zeroblob(9) WHERE num = " ONE_BASE,
+        "UPDATE blob SET size = 1000000000 WHERE num = " ONE_BASE,
+        "UPDATE blob SET coding = 2, base = num WHERE num = " ONE_BASE,
+        "DELETE FROM blob WHERE num = " ONE_BASE,
+    };
+    fixture *f = *state;
+    life l;
+    begin_life(&l, f, 6);
+    for (int i = 0; i < 60; i++)
+        edit(&l);
+    for (size_t i = 0; i < sizeof DAMAGE / sizeof *DAMAGE; i++) {
+        store_name head, head_then;
+        size_t parts;
+        for (int k = 0; k < 60; k++)
+            edit(&l);
+        prune_all(&l);
+        ok(head_get(f->s, &head, &f->err));
+        int64_t lines = ask(f, "SELECT count(*) FROM history WHERE kept <> 0"),
+                blobs = ask(f, "SELECT count(*) FROM blob");
+        int64_t with_it = 1 + ask(f, "SELECT count(*) FROM blob WHERE base = " ONE_BASE);
+        assert_true(with_it > 20);
+        assert_int_equal(sqlite3_exec(f->s->db, DAMAGE[i], NULL, NULL, NULL), SQLITE_OK);
+        fsck_result found = check_folder(f, false, &parts);
+        assert_int_equal(parts, 6); /* five told, and the rest counted */
+        found = check_folder(f, true, &parts);
+        assert_true(found.repaired);
+        found = check_folder(f, false, &parts);
+        assert_int_equal(found.faults, 0);
+        assert_int_equal(ask(f, "SELECT count(*) FROM blob"), blobs - with_it);
+        assert_true(ask(f, "SELECT count(*) FROM history WHERE kept <> 0") < lines);
+        ok(head_get(f->s, &head_then, &f->err));
+        assert_true(store_name_equal(&head, &head_then));
+        all_that_is_named_is_there(&l);
+        prune_all(&l);
+        all_that_is_named_is_there(&l);
+    }
+}
+
 /* ---- space ---------------------------------------------------------------------------------------------- */
 
 static void gives_space_back(void **state) {
@@ -477,6 +572,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(drops_old_traces, setup_store, teardown),
         cmocka_unit_test_setup_teardown(packs_what_is_past, setup_store, teardown),
         cmocka_unit_test_setup_teardown(damage_ends_a_pruning, setup_store, teardown),
+        cmocka_unit_test(unpacks_no_bomb),
+        cmocka_unit_test_setup_teardown(a_damaged_base_takes_what_differs_from_it, setup_store, teardown),
         cmocka_unit_test_setup_teardown(gives_space_back, setup_store, teardown),
         cmocka_unit_test_setup_teardown(lets_an_old_one_shrink, setup_store, teardown),
         cmocka_unit_test_setup_teardown(knows_when_it_is_due, setup_store, teardown),

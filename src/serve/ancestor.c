@@ -11,6 +11,7 @@
 #include "serve/distance.h"
 #include "serve/revived.h"
 #include "store/grave.h"
+#include "store/restored.h"
 #include "store/snapshot.h"
 
 #include <stdio.h>
@@ -40,6 +41,7 @@ struct ancestor_states {
     trivet_merge_state *guard; /* borrowed from `loaded`, or NULL */
     record *records;           /* newest first */
     size_t record_count;
+    store_name restored; /* of a RESTORED candidate */
 };
 
 static int load(ancestor_states *a, const store_name *name, trivet_merge_state **out, store_error *err) {
@@ -68,7 +70,7 @@ static int load(ancestor_states *a, const store_name *name, trivet_merge_state *
 
 /* ---- candidates ---- */
 
-enum candidate_kind { NOTHING, SNAPSHOT, SENT, FORMER /* the record's own ancestor */ };
+enum candidate_kind { NOTHING, SNAPSHOT, SENT, FORMER /* the record's own ancestor */, RESTORED };
 
 struct candidate {
     enum candidate_kind kind;
@@ -77,7 +79,7 @@ struct candidate {
 };
 
 struct candidates {
-    struct candidate list[4 * MAX_CANDIDATES];
+    struct candidate list[4 * MAX_CANDIDATES + 2];
     size_t count;
     size_t earlier; /* for state_distance() */
 };
@@ -104,9 +106,11 @@ static bool came_again(const ancestor_states *a, size_t i) {
 
 /*
  * Case 3, a time that is not known to mean anything: states that it may mean, and then those that a phone held when it sent
- * something with this very time. Those are older, for the newest record came with another: the phone was restored.
+ * something with this very time. Those are older, for the newest record came with another: the phone was restored. Or it
+ * names a merge that the computer forgot when it was restored: then both descend from what it was restored to.
  */
-static void find_unnamed(const ancestor_states *a, record_group group, int64_t since, struct candidates *c) {
+static int find_unnamed(ancestor_states *a, record_group group, int64_t since, struct candidates *c,
+                        store_error *err) {
     for (int pass = 0; pass < 3;
          pass++) /* snapshots, sent, and last the snapshots that were hardly applied */
         for (size_t i = 0, found = 0; i < a->record_count && found < MAX_CANDIDATES; i++) {
@@ -125,8 +129,14 @@ static void find_unnamed(const ancestor_states *a, record_group group, int64_t s
             candidate_add(c, FORMER, &a->records[i], a->records[i].id - 1);
             found++;
         }
-    if (c->count == 0)
+    bool none = c->count == 0;
+    int64_t newest = 0;
+    int rc = restored_find(a->store, a->records[0].id, &a->restored, &newest, err);
+    if (rc == 0)
+        candidate_add(c, RESTORED, NULL, newest);
+    if (none)
         candidate_add(c, SNAPSHOT, &a->records[0], a->records[0].id);
+    return rc == STORE_NONE ? 0 : rc;
 }
 
 /* merge §10, cases 1 to 4, for one group. */
@@ -161,7 +171,7 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
         candidate_add(c, named ? SNAPSHOT : NOTHING, named,
                       named ? named->id : 0); /* one no longer kept is none */
     } else if (since > 0) {                   /* 3: one that it may have applied */
-        find_unnamed(a, group, since, c);
+        return find_unnamed(a, group, since, c, err);
     } /* 4: a fresh phone */
     return 0;
 }
@@ -179,6 +189,7 @@ static int nearest(ancestor_states *a, const trivet_merge_state *phone, record_g
         const store_name *name = k->kind == SENT       ? &k->record->sent
                                  : k->kind == SNAPSHOT ? &k->record->snapshot
                                  : k->kind == FORMER   ? &k->record->ancestor
+                                 : k->kind == RESTORED ? &a->restored
                                                        : NULL;
         int rc = name ? load(a, name, &state, err) : 0;
         if (rc != 0)
@@ -247,6 +258,8 @@ static int build_group(ancestor_states *a, const trivet_merge_state *phone, reco
         return 0;
     if (k->kind == SNAPSHOT)
         rc = load(a, &k->record->snapshot, &base, err);
+    else if (k->kind == RESTORED)
+        rc = load(a, &a->restored, &base, err);
     else if (k->record->has_ancestor)
         rc = load(a, &k->record->ancestor, &base, err);
     if (rc == 0 && base)

@@ -13,6 +13,7 @@
 #include "backup.h"
 
 #include "folder.h"
+#include "restored.h"
 #include "schema.h"
 #include "snapshot.h"
 #include "sql.h"
@@ -392,7 +393,7 @@ static int refuse_existing(const char *folder, store_error *err) {
 }
 
 /* The backup's database in the file `path`, sound, and aware of what must not be undone. */
-static int receive(const char *folder, char *path, bool existing, backup_reader *r, sink *to,
+static int receive(const char *folder, char *path, bool existing, int64_t now, backup_reader *r, sink *to,
                    backup_manifest *manifest, backup_restored *out, store_error *err) {
     unlink(path);
     to->path = path;
@@ -411,6 +412,8 @@ static int receive(const char *folder, char *path, bool existing, backup_reader 
     store_error why = STORE_ERROR_INIT;
     if ((rc = sql_open(&fresh, &why)) == 0 && (rc = check_database(&fresh, &why)) == 0)
         rc = existing ? carry_over(folder, &fresh, out, &why) : 0;
+    if (rc == 0)
+        rc = restored_note(&fresh, now, &why);
     sql_close(&fresh);
     if (rc == STORE_DAMAGED) /* what is said of a database in use does not fit here */
         return store_fail(
@@ -437,7 +440,7 @@ static int restore(const char *folder, backup_reader *r, bool replace, int64_t n
     if (rc == 0 && existing && !replace)
         rc = refuse_existing(folder, err);
     if (rc == 0) {
-        rc = receive(folder, path, existing, r, &to, manifest, out, err);
+        rc = receive(folder, path, existing, now, r, &to, manifest, out, err);
         if (rc == 0)
             rc = swap_in(folder, "before-restore", now, out->kept, err);
         if (rc != 0)

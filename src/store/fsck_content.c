@@ -297,6 +297,10 @@ static const row_check NAMES[] = {
      TO_REPAIR
      ": it is dropped, and that phone's next sync compares both sides as they are, which loses nothing",
      "DELETE FROM record WHERE id = %lld"},
+    {"SELECT record, head FROM restored", NULL, "record",
+     "a state is damaged that a restore went back to, after record",
+     "phones that have not synced since the restore are measured from an older state",
+     TO_REPAIR ": it is forgotten", "DELETE FROM restored WHERE record = %lld"},
     {"SELECT id, CASE WHEN kept & 1 THEN after END, CASE WHEN kept & 2 THEN before END FROM history",
      "SELECT id, after, before FROM history", "history", "a state is damaged that is named by history line",
      "that past state cannot be brought back", TO_REPAIR ": the line is dropped",

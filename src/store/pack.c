@@ -7,7 +7,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-enum { LEVEL = 1, UNPACK_MOST = 1 << 30 };
+enum { LEVEL = 1 };
 
 /* The base must lie within the window, or the far end of it is of no use. */
 static int window_for(size_t size) {
@@ -41,7 +41,7 @@ uint8_t *pack(pack_bytes data, const pack_bytes *base, size_t *len) {
 
 uint8_t *unpack(pack_bytes packed, const pack_bytes *base, size_t size, bool *memory) {
     *memory = false;
-    if (size > UNPACK_MOST || ZSTD_getFrameContentSize(packed.data, packed.len) != size)
+    if (size > PACK_MOST || ZSTD_getFrameContentSize(packed.data, packed.len) != size)
         return NULL;
     ZSTD_DCtx *z = ZSTD_createDCtx();
     uint8_t *out = z != NULL ? malloc(size + 1) : NULL;
@@ -50,7 +50,6 @@ uint8_t *unpack(pack_bytes packed, const pack_bytes *base, size_t size, bool *me
         *memory = true;
         return NULL;
     }
-    ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, 30);
     if (base != NULL)
         ZSTD_DCtx_refPrefix(z, base->data, base->len);
     size_t n = ZSTD_decompressDCtx(z, out, size, packed.data, packed.len);

@@ -14,7 +14,10 @@
 /* How a blob is stored; on disk, never renumbered. */
 typedef enum { PACK_RAW = 0, PACK_ALONE = 1, PACK_DIFFERENCE = 2 } pack_coding;
 
-/* What is packed at most: more would take longer than a step of pruning may. And at least: less is not worth it. */
+/*
+ * What is packed at most: more would take longer than a step of pruning may, and a few bytes of a hostile backup are not to
+ * become a gigabyte. And at least: less is not worth it.
+ */
 enum { PACK_MOST = 4 << 20, PACK_LEAST = 512 };
 
 typedef struct {

@@ -3,7 +3,7 @@
  *
  *   THIN     lines of history lose what is too old of their states (`kept`), in order of their ids
  *   RECORDS  ancestor records, by record_prune()
- *   GRAVES   graves, revivals
+ *   GRAVES   graves, revivals, what was restored
  *   LINES    lines that keep no state, and what lost
  *   MARK     everything that is still named is walked, state by state, and its blobs are marked; what is not part of the
  *            head is packed on the way, the older first, so that a state is the difference from the one before it
@@ -31,6 +31,7 @@
 #include "history.h"
 #include "marks.h"
 #include "pack.h"
+#include "restored.h"
 #include "snapshot.h"
 #include "sql.h"
 #include <stdio.h>
@@ -59,8 +60,7 @@ struct prune {
     history_line pending; /* THIN: kept, and not decided on yet; id 0: none */
     store *marking;       /* whose `marks` are ours */
     blob_marks *present;  /* parts of the head: left as they are */
-    bool roots_done;      /* MARK: history and records are walked */
-    bool by_records;
+    enum { BY_LINES, BY_RECORDS, BY_RESTORED, ROOTS_DONE } roots; /* MARK: what is walked */
     place places[PLACES];
     size_t place_count;
     int64_t base; /* the base that is in memory, 0: none */
@@ -185,12 +185,14 @@ static int drop_old(store *s, sql_id id, int64_t then, size_t *dropped, store_er
 }
 
 static int prune_graves(prune *p, store *s, store_error *err) {
-    size_t graves = 0, revivals = 0;
+    size_t graves = 0, revivals = 0, restored = 0;
     int rc = grave_prune(s, p->now - p->limits.graves, ROWS, &graves, err);
     if (rc == 0)
         rc = drop_old(s, SQL_REVIVAL_PRUNE, p->now - p->limits.graves, &revivals, err);
-    p->done.graves += graves + revivals;
-    return rc != 0 ? rc : graves == ROWS || revivals == ROWS;
+    if (rc == 0)
+        rc = drop_old(s, SQL_RESTORED_PRUNE, p->now - p->limits.graves, &restored, err);
+    p->done.graves += graves + revivals + restored;
+    return rc != 0 ? rc : graves == ROWS || revivals == ROWS || restored == ROWS;
 }
 
 /* The oldest line from the cursor on: 1 it may go, 0 it may not, 2 there is none that is old enough. */
@@ -419,7 +421,7 @@ static int mark_line(prune *p, store *s, store_error *err) {
     history_line line;
     int rc = history_next_kept(s, p->cursor, &line, err);
     if (rc <= 0) {
-        p->by_records = rc == 0;
+        p->roots = rc == 0 ? BY_RECORDS : p->roots;
         p->cursor = 0;
         return rc;
     }
@@ -440,19 +442,35 @@ static int mark_record(prune *p, store *s, store_error *err) {
             has[i] = sql_name_of(q, i + 1, &names[i]);
     }
     sql_reset(q);
-    p->roots_done = rc == 0;
+    if (rc == 0) {
+        p->roots = BY_RESTORED;
+        p->cursor = 0;
+    }
     for (int i = 0; rc > 0 && i < 3; i++)
-        if (has[i] && mark_state(p, s, &names[i], false, err) != 0)
-            rc = STORE_FAILED;
+        if (has[i]) {
+            int marked = mark_state(p, s, &names[i], false, err);
+            rc = marked != 0 ? marked : rc;
+        }
     return rc < 0 ? rc : 0;
+}
+
+static int mark_restored(prune *p, store *s, store_error *err) {
+    store_name head;
+    int rc = restored_next(s, &p->cursor, &head, err);
+    if (rc != 0 || p->cursor != 0)
+        return rc != 0 ? rc : mark_state(p, s, &head, false, err);
+    p->roots = ROOTS_DONE;
+    return 0;
 }
 
 static int mark(prune *p, store *s, store_error *err) {
     budget b = budget_begin();
     int rc = p->marking == NULL ? begin_marking(p, s, err) : 0;
-    while (rc == 0 && !p->roots_done && budget_left(&b))
-        rc = p->by_records ? mark_record(p, s, err) : mark_line(p, s, err);
-    if (rc < 0 || !p->roots_done)
+    while (rc == 0 && p->roots != ROOTS_DONE && budget_left(&b))
+        rc = p->roots == BY_LINES     ? mark_line(p, s, err)
+             : p->roots == BY_RECORDS ? mark_record(p, s, err)
+                                      : mark_restored(p, s, err);
+    if (rc < 0 || p->roots != ROOTS_DONE)
         return rc < 0 ? rc : 1;
     return mark_noted(p, s, &b, err);
 }

@@ -8,7 +8,8 @@
  *         ...anything else that uses the store...
  *     prune_end(p, store);
  *
- * What is always kept: the head; what an ancestor record names (record.h says which of those are dropped); every state
+ * What is always kept: the head; what an ancestor record names (record.h says which of those are dropped); what a restore went
+ * back to (restored.h); every state
  * that is younger than `all`, and the one before each of its changes. Of older states the last one of each hour is kept,
  * up to the age of `hourly`; then the last of each day, up to `daily`; then the last of each week, for ever. An open
  * question names no stored state: its sync holds what it needs in memory, and stores it when it commits.
@@ -30,7 +31,7 @@ typedef struct {
     int64_t all, hourly, daily; /* of states; ascending */
     int64_t lines;              /* of lines of history whose states are gone */
     int64_t lost;               /* of what lost */
-    int64_t graves;             /* of graves and revivals */
+    int64_t graves;             /* of graves, revivals and what was restored */
     record_limits records;
 } prune_limits;
 

@@ -13,6 +13,7 @@
  *   history         a line for each change of the head; `kept` says which of its states are still there (history.h)
  *   lost            what an edit said that another one took the place of (lost.h)
  *   revival         items that were brought back, with the date of that (revival.h)
+ *   restored        what a restore from a backup made the present state (restored.h)
  *   question        what waits for an answer
  *
  * Names of snapshots are no foreign keys: a snapshot names its parts from the inside, so whoever drops blobs
@@ -104,8 +105,13 @@ static const char version_5[] =
     " network TEXT NOT NULL, last_seen_at INTEGER NOT NULL, PRIMARY KEY (device, network)) STRICT, WITHOUT "
     "ROWID;";
 
+/* A restore; `record` is the newest one of then. */
+static const char version_6[] =
+    "CREATE TABLE restored (record INTEGER PRIMARY KEY, head BLOB NOT NULL CHECK (length(head) = 32),"
+    " time INTEGER NOT NULL) STRICT;";
+
 /* steps[v] leads from version v to v + 1. */
-static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5};
+static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5, version_6};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 static int pragma_get(store *s, const char *text, int *out, store_error *err) {

@@ -156,6 +156,11 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_LOST_LIST] = "SELECT " LOST_COLUMNS " FROM lost WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
     [SQL_LOST_GET] = "SELECT " LOST_COLUMNS " FROM lost WHERE id = ?1",
 
+    [SQL_RESTORED_PUT] = "INSERT INTO restored (record, head, time) SELECT max(id), ?1, ?2 FROM record"
+                         " HAVING max(id) > 0 ON CONFLICT DO NOTHING",
+    [SQL_RESTORED_NEXT] = "SELECT record, head FROM restored WHERE record >= ?1 ORDER BY record LIMIT 1",
+    [SQL_RESTORED_PRUNE] = "DELETE FROM restored WHERE record IN"
+                           " (SELECT record FROM restored WHERE time < ?1 LIMIT ?2)",
     [SQL_REVIVAL_PUT] = "INSERT INTO revival (section, id, time) VALUES (?1, ?2, ?3)"
                         " ON CONFLICT (section, id) DO UPDATE SET time = excluded.time",
     [SQL_REVIVAL_PRUNE] = "DELETE FROM revival WHERE (section, id) IN"

@@ -230,6 +230,26 @@ scenario('a restore loses nothing that phones hold, and revives nothing', async 
     assert.deepEqual(essence(await s.export()), settled);
 });
 
+scenario('after a restore a phone is measured from what was restored, whatever its clock says', async (s) => {
+    await s.serve();
+    const phone = await s.phone({ clockOffset: -3 * 3600 * 1000 });
+    const milk = phone.add('lists', 0, s.text('milk')).id;
+    await s.confirmed(phone);
+    await s.add(s.text('bread')); // what tells the two states apart
+    await s.edit(milk, s.text('oat milk')); // by a clock that is hours ahead of the phone's
+    const file = s.file('b.trivet');
+    await s.cli(['backup', file]);
+    await s.confirmed(phone); // and this the computer will not remember
+    phone.change(milk, { text: s.text('soy milk') });
+
+    await s.server.stop();
+    await s.cli(['backup', '--restore', '--force', file]);
+    await s.serve();
+    await s.confirmed(phone);
+    assert.deepEqual(live(await s.expectSame(phone)), [s.text('bread'), s.text('soy milk')]);
+    await s.cli(['fsck']);
+});
+
 scenario('a restore that is cut off leaves the old state or the new', async (s) => {
     await s.add(s.text('old'));
     const file = s.file('b.trivet');
