@@ -17,7 +17,7 @@
 enum { MAX_EDITS = 500, MAX_ITEMS = 200, LABELS = 3 };
 
 /* Why a loss may be nobody's fault: test_reconcile_open.h has each as a condition, with its proof. */
-enum reason { KILLED_EDIT, RESTORED_EDIT, CAME_BACK, WENT, FORGOTTEN_TEXT, FORGOTTEN_BASE, DATES, REASONS };
+enum reason { KILLED_EDIT, RESTORED_EDIT, CAME_BACK, WENT, FORGOTTEN_TEXT, DATES, REASONS };
 
 static const char *const reasons[REASONS] = {
     [KILLED_EDIT] = "a phone killed between its writes, then an edit of what tells its two states apart",
@@ -25,7 +25,6 @@ static const char *const reasons[REASONS] = {
     [CAME_BACK] = "an item that may as well have been brought back",
     [WENT] = "computer and phone restored: an item that may as well have been deleted and purged",
     [FORGOTTEN_TEXT] = "computer restored: a text of the time that it forgot, on two phones",
-    [FORGOTTEN_BASE] = "computer restored: two texts, and the phone's merge that knew both is forgotten",
     [DATES] = "only dates are left, of clocks that are off",
 };
 

@@ -174,7 +174,6 @@ static bool text_may_be_new(const struct ledger *l, const struct phone *p, const
 struct fates {
     struct knowledge know[RECORD_GROUPS];
     bool may_go[MAX_ITEMS];
-    bool text_old[MAX_ITEMS];
     bool form_known[MAX_ITEMS]; /* of items that the computer holds dead and the phone live */
     int64_t died[MAX_ITEMS];    /* of items that the computer has a grave of; else 0 */
     struct ledger *ledger;
@@ -209,11 +208,10 @@ static const trivet_merge_item *live_item(const trivet_merge_state *state, const
                                                                                                    : NULL;
 }
 
-/* Whether the computer still has a record of a phone's merge in which the item was as it is in `state`: in text, or in all. */
-static bool is_known(const struct phone *p, const struct item *it, const trivet_merge_state *state,
-                     bool in_all) {
+/* Whether the computer still has a record of a phone's merge in which the item was as it is in `state`. */
+static bool is_known(const struct phone *p, const struct item *it, const trivet_merge_state *state) {
     store_error err = STORE_ERROR_INIT;
-    bool known = false, dead;
+    bool known = false;
     record *records;
     size_t count;
 
@@ -222,22 +220,11 @@ static bool is_known(const struct phone *p, const struct item *it, const trivet_
         trivet_merge_state *then;
         const store_name *name = i % 2 ? &records[i / 2].sent : &records[i / 2].snapshot;
         must(snapshot_read(the_store, name, &then, &err) == 0, err.message);
-        known = in_all ? !differs(it, then, state) : text_in(then, it, &dead) == text_in(state, it, &dead);
+        known = !differs(it, then, state);
         trivet_merge_state_free(then);
     }
     free(records);
     return known;
-}
-
-/*
- * The computer was restored from a backup, and no state that it still knows of a phone has the text that the phone's copy of
- * an item began from. So an edit on either side meets the other without an ancestor, and the later one wins. The second
- * history: the phone's text is the one that it was given by the merge that is forgotten, and the computer's is new.
- */
-static bool text_may_be_old(const struct ledger *l, const struct phone *p, const struct item *it,
-                            const struct knowledge *know) {
-    return l->restored && p->held.since > 0 && !know->known && !know->lost_confirm && p->held.named &&
-           !is_known(p, it, p->held.named, false);
 }
 
 /*
@@ -277,8 +264,7 @@ static struct fates foresee(struct ledger *l, const struct phone *p, const trive
         bool dead;
         f.may_go[i] = may_go(l, p, it, &f.know[group_of(it)], computer);
         f.form_known[i] = p->went_back && live_item(p->held.state, it, &item) &&
-                          text_in(computer, it, &dead) < 0 && dead && is_known(p, it, p->held.state, true);
-        f.text_old[i] = text_may_be_old(l, p, it, &f.know[group_of(it)]);
+                          text_in(computer, it, &dead) < 0 && dead && is_known(p, it, p->held.state);
     }
     return f;
 }

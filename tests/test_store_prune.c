@@ -362,6 +362,27 @@ static void drops_old_traces(void **state) {
     assert_int_equal(ask(f, "SELECT count(*) FROM restored"), 0);
 }
 
+/* Nothing else names it: it was the present state for less than an hour, and no phone synced then. */
+static void keeps_what_was_restored(void **state) {
+    fixture *f = *state;
+    life l;
+    begin_life(&l, f, 7);
+    record_something(&l);
+    for (int i = 0; i < 4; i++) {
+        edit(&l);
+        if (i == 1)
+            ok(restored_note(f->s, l.now, &f->err));
+    }
+    prune_all(&l); /* the clock is seen to go on */
+    for (int day = 1; day < 60; day++) {
+        l.now = START + day * PRUNE_DAY_MS;
+        prune_all(&l);
+    }
+    assert_int_equal(ask(f, "SELECT count(*) FROM history WHERE kept <> 0"), 1);
+    assert_int_equal(ask(f, "SELECT count(*) FROM restored"), 1);
+    all_that_is_named_is_there(&l);
+}
+
 /* ---- packing -------------------------------------------------------------------------------------------- */
 
 static void packs_what_is_past(void **state) {
@@ -570,6 +591,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(what_is_named_meanwhile_stays, setup_store, teardown),
         cmocka_unit_test_setup_teardown(thins_out_by_age, setup_store, teardown),
         cmocka_unit_test_setup_teardown(drops_old_traces, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(keeps_what_was_restored, setup_store, teardown),
         cmocka_unit_test_setup_teardown(packs_what_is_past, setup_store, teardown),
         cmocka_unit_test_setup_teardown(damage_ends_a_pruning, setup_store, teardown),
         cmocka_unit_test(unpacks_no_bomb),
