@@ -203,6 +203,7 @@ static void begin_life(life *l, fixture *f, uint64_t seed) {
     ok(device_create(f->s, "phone", NULL, START, &d, secret, k, &f->err));
     snprintf(l->device_id, sizeof l->device_id, "%s", d.id);
     l->limits.records = (record_limits){2, 20, 10 * PRUNE_DAY_MS};
+    l->limits.rows = seed % 3 == 0 ? 1 : PRUNE_ROWS; /* a step of one row ends within a state */
 }
 
 static unsigned long runs = 12, first_seed = 1;

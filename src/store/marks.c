@@ -47,6 +47,11 @@ bool marks_set(blob_marks *m, int64_t num) {
     return had;
 }
 
+void marks_clear(blob_marks *m, int64_t num) {
+    if (num >= 0 && num <= m->top)
+        m->bits[num / 8] = (uint8_t)(m->bits[num / 8] & ~(1u << num % 8));
+}
+
 void marks_note(blob_marks *m, const store_name *name) {
     store_name *grown = store_grow(m->noted, m->count, sizeof *grown);
     if (grown == NULL) {

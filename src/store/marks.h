@@ -22,6 +22,7 @@ void marks_free(blob_marks *m);
 /* Whether it was marked before. Numbers beyond the top count as marked. */
 bool marks_has(const blob_marks *m, int64_t num);
 bool marks_set(blob_marks *m, int64_t num);
+void marks_clear(blob_marks *m, int64_t num);
 int64_t marks_top(const blob_marks *m);
 
 /* A state's name was written down. What there is no memory for ends the pruning: marks_take gives STORE_FAILED. */

@@ -39,8 +39,12 @@
 #include <string.h>
 #include <time.h>
 
-/* What a step may do at most: rows, and time after which it begins nothing more. */
-enum { ROWS = 64, STEP_US = 5000, VACUUM_PAGES = 64, PLACES = 1024 };
+/*
+ * What a step may do at most: rows, and time after which it begins nothing more. Half of both, and half again, after a step
+ * that took long as a whole, the wait for the disk included, and twice as much after a short one: on a slow or busy disk
+ * steps are small.
+ */
+enum { STEP_US = 5000, LONG_US = 20000, PLACES = 1024 };
 
 typedef enum { THIN, RECORDS, GRAVES, LINES, MARK, SWEEP, VACUUM, DONE } phase;
 
@@ -54,6 +58,9 @@ typedef struct {
 struct prune {
     prune_limits limits;
     prune_counts done;
+    size_t rows; /* of the next step; its time goes with it */
+    size_t rows_left, packed_before;
+    struct timespec began;
     phase at;
     int64_t now; /* by age.h */
     int64_t cursor, record_cursor;
@@ -71,8 +78,10 @@ struct prune {
 
 prune *prune_new(const prune_limits *limits) {
     prune *p = calloc(1, sizeof *p);
-    if (p != NULL)
-        p->limits = *limits;
+    if (p == NULL)
+        return NULL;
+    p->limits = *limits;
+    p->rows = limits->rows;
     return p;
 }
 
@@ -102,22 +111,32 @@ void prune_end(prune *p, store *s) {
 
 /* ---- time that a step has left ------------------------------------------------------------------------ */
 
-typedef struct {
-    struct timespec began;
-    size_t rows;
-} budget;
-
-static budget budget_begin(void) {
-    budget b = {.rows = ROWS};
-    clock_gettime(CLOCK_MONOTONIC, &b.began);
-    return b;
-}
-
-static bool budget_left(budget *b) {
+static int64_t us_since(const struct timespec *then) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t us = (now.tv_sec - b->began.tv_sec) * INT64_C(1000000) + (now.tv_nsec - b->began.tv_nsec) / 1000;
-    return b->rows > 0 && b->rows-- > 0 && us < STEP_US;
+    return (now.tv_sec - then->tv_sec) * INT64_C(1000000) + (now.tv_nsec - then->tv_nsec) / 1000;
+}
+
+static void step_begin(prune *p) {
+    p->rows_left = p->rows;
+    p->packed_before = p->done.packed;
+    clock_gettime(CLOCK_MONOTONIC, &p->began);
+}
+
+static bool time_left(const prune *p) {
+    return us_since(&p->began) < STEP_US * (int64_t)p->rows / PRUNE_ROWS;
+}
+
+static bool budget_left(prune *p) {
+    return p->rows_left > 0 && p->rows_left-- > 0 && time_left(p);
+}
+
+static void fit_next_step(prune *p) {
+    int64_t took = us_since(&p->began);
+    if (took > LONG_US && p->rows > 1)
+        p->rows /= 2;
+    else if (took < LONG_US / 4 && p->rows < p->limits.rows)
+        p->rows *= 2;
 }
 
 /* ---- THIN --------------------------------------------------------------------------------------------- */
@@ -154,9 +173,8 @@ static int decide(prune *p, store *s, const history_line *next, store_error *err
 }
 
 static int thin(prune *p, store *s, store_error *err) {
-    budget b = budget_begin();
     int rc = 0, found = 1;
-    while (rc == 0 && found > 0 && budget_left(&b)) {
+    while (rc == 0 && found > 0 && budget_left(p)) {
         history_line next;
         found = history_next_kept(s, p->cursor, &next, err);
         if (found < 0)
@@ -171,14 +189,14 @@ static int thin(prune *p, store *s, store_error *err) {
 /* ---- RECORDS, GRAVES, LINES --------------------------------------------------------------------------- */
 
 static int prune_records(prune *p, store *s, store_error *err) {
-    int rc = record_prune(s, p->now, &p->limits.records, ROWS, &p->record_cursor, &p->done.records, err);
+    int rc = record_prune(s, p->now, &p->limits.records, p->rows, &p->record_cursor, &p->done.records, err);
     return rc != 0 ? rc : p->record_cursor != 0;
 }
 
-static int drop_old(store *s, sql_id id, int64_t then, size_t *dropped, store_error *err) {
+static int drop_old(prune *p, store *s, sql_id id, int64_t then, size_t *dropped, store_error *err) {
     sqlite3_stmt *q = sql_get(s, id, err);
     sql_int(q, 1, then);
-    sql_int(q, 2, ROWS);
+    sql_int(q, 2, (int64_t)p->rows);
     int rc = sql_run(s, q, err);
     *dropped = rc == 0 ? (size_t)sqlite3_changes(s->db) : 0;
     return rc;
@@ -186,13 +204,13 @@ static int drop_old(store *s, sql_id id, int64_t then, size_t *dropped, store_er
 
 static int prune_graves(prune *p, store *s, store_error *err) {
     size_t graves = 0, revivals = 0, restored = 0;
-    int rc = grave_prune(s, p->now - p->limits.graves, ROWS, &graves, err);
+    int rc = grave_prune(s, p->now - p->limits.graves, p->rows, &graves, err);
     if (rc == 0)
-        rc = drop_old(s, SQL_REVIVAL_PRUNE, p->now - p->limits.graves, &revivals, err);
+        rc = drop_old(p, s, SQL_REVIVAL_PRUNE, p->now - p->limits.graves, &revivals, err);
     if (rc == 0)
-        rc = drop_old(s, SQL_RESTORED_PRUNE, p->now - p->limits.graves, &restored, err);
+        rc = drop_old(p, s, SQL_RESTORED_PRUNE, p->now - p->limits.graves, &restored, err);
     p->done.graves += graves + revivals + restored;
-    return rc != 0 ? rc : graves == ROWS || revivals == ROWS || restored == ROWS;
+    return rc != 0 ? rc : graves == p->rows || revivals == p->rows || restored == p->rows;
 }
 
 /* The oldest line from the cursor on: 1 it may go, 0 it may not, 2 there is none that is old enough. */
@@ -209,10 +227,9 @@ static int look_at_line(prune *p, store *s, store_error *err) {
 }
 
 static int prune_lines(prune *p, store *s, store_error *err) {
-    budget b = budget_begin();
     size_t lost = 0;
     int look = 0, rc = 0;
-    while (rc == 0 && look < 2 && budget_left(&b)) {
+    while (rc == 0 && look < 2 && budget_left(p)) {
         if ((look = look_at_line(p, s, err)) < 0)
             return look;
         if (look != 1)
@@ -223,9 +240,9 @@ static int prune_lines(prune *p, store *s, store_error *err) {
         p->done.lines++;
     }
     if (rc == 0)
-        rc = drop_old(s, SQL_LOST_PRUNE, p->now - p->limits.lost, &lost, err);
+        rc = drop_old(p, s, SQL_LOST_PRUNE, p->now - p->limits.lost, &lost, err);
     p->done.lost += lost;
-    return rc != 0 ? rc : look < 2 || lost == ROWS;
+    return rc != 0 ? rc : look < 2 || lost == p->rows;
 }
 
 /* ---- packing ------------------------------------------------------------------------------------------ */
@@ -320,6 +337,7 @@ typedef struct {
     store *s;
     bool head;
     store_error *err;
+    bool packed, unfinished; /* a part was; a part is yet to be */
 } walk;
 
 static int mark_part(void *ctx, const char *key, size_t key_len, bool array, size_t index,
@@ -337,8 +355,14 @@ static int mark_part(void *ctx, const char *key, size_t key_len, bool array, siz
     marks_set(w->s->marks, info.num);
     place *at = place_of(p, hash(key, key_len, array), index);
     if (info.coding == PACK_RAW && at != NULL && !marks_has(p->present, info.num) &&
-        info.size >= PACK_LEAST && info.size <= PACK_MOST)
+        info.size >= PACK_LEAST && info.size <= PACK_MOST) {
+        if (w->packed && !time_left(p)) {
+            w->unfinished = true;
+            return 0;
+        }
         rc = repack(p, w->s, at, name, &info, w->err);
+        w->packed |= info.coding != PACK_RAW;
+    }
     if (info.coding == PACK_DIFFERENCE)
         marks_set(w->s->marks, info.base);
     if (at != NULL && info.coding == PACK_DIFFERENCE)
@@ -363,6 +387,10 @@ static int copy_bytes(void *ctx, const uint8_t *data, size_t len, store_error *e
     return 0;
 }
 
+/*
+ * 1: the time is over before all of its parts are packed. It is to be walked again in the next step, which finds those
+ * packed that this one came to.
+ */
 static int mark_state(prune *p, store *s, const store_name *name, bool head, store_error *err) {
     blob_info info;
     bytes list = {NULL, 0};
@@ -371,8 +399,12 @@ static int mark_state(prune *p, store *s, const store_name *name, bool head, sto
         return rc; /* walked before */
     rc = blob_get(s, name, copy_bytes, &list, err);
     if (rc == 0) {
-        walk w = {p, s, head, err};
+        walk w = {.p = p, .s = s, .head = head, .err = err};
         rc = snapshot_parts(list.data, list.len, mark_part, &w);
+        if (rc == 0 && w.unfinished) {
+            marks_clear(s->marks, info.num);
+            rc = 1;
+        }
         if (rc == STORE_DAMAGED)
             store_fail_damaged(s, err, "a list of parts is not what it should be");
     }
@@ -381,13 +413,15 @@ static int mark_state(prune *p, store *s, const store_name *name, bool head, sto
 }
 
 /* What was named since the marking began, and the head as it is now. */
-static int mark_noted(prune *p, store *s, budget *b, store_error *err) {
+static int mark_noted(prune *p, store *s, store_error *err) {
     store_name name;
     int rc, taken;
     while ((taken = marks_take(s->marks, &name)) == 0) {
-        if ((rc = mark_state(p, s, &name, false, err)) != 0)
+        if ((rc = mark_state(p, s, &name, false, err)) > 0)
+            marks_note(s->marks, &name);
+        if (rc != 0)
             return rc;
-        if (!budget_left(b))
+        if (!budget_left(p))
             return 1;
     }
     return taken == STORE_NONE ? 0 : store_out_of_memory(err);
@@ -425,9 +459,11 @@ static int mark_line(prune *p, store *s, store_error *err) {
         p->cursor = 0;
         return rc;
     }
-    p->cursor = line.id;
     rc = line.kept & HISTORY_BEFORE ? mark_state(p, s, &line.before, false, err) : 0;
-    return rc == 0 && line.kept & HISTORY_AFTER ? mark_state(p, s, &line.after, false, err) : rc;
+    if (rc == 0 && line.kept & HISTORY_AFTER)
+        rc = mark_state(p, s, &line.after, false, err);
+    p->cursor = rc == 0 ? line.id : p->cursor;
+    return rc < 0 ? rc : 0;
 }
 
 static int mark_record(prune *p, store *s, store_error *err) {
@@ -436,51 +472,53 @@ static int mark_record(prune *p, store *s, store_error *err) {
     sqlite3_stmt *q = sql_get(s, SQL_RECORD_NAMES, err);
     sql_int(q, 1, p->cursor);
     int rc = sql_row(s, q, err);
-    if (rc > 0) {
-        p->cursor = sqlite3_column_int64(q, 0);
-        for (int i = 0; i < 3; i++)
-            has[i] = sql_name_of(q, i + 1, &names[i]);
-    }
-    sql_reset(q);
-    if (rc == 0) {
-        p->roots = BY_RESTORED;
-        p->cursor = 0;
-    }
+    int64_t id = rc > 0 ? sqlite3_column_int64(q, 0) : 0;
     for (int i = 0; rc > 0 && i < 3; i++)
-        if (has[i]) {
-            int marked = mark_state(p, s, &names[i], false, err);
-            rc = marked != 0 ? marked : rc;
-        }
+        has[i] = sql_name_of(q, i + 1, &names[i]);
+    sql_reset(q);
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        p->roots = BY_RESTORED;
+    rc = 0;
+    for (int i = 0; rc == 0 && i < 3; i++)
+        if (has[i])
+            rc = mark_state(p, s, &names[i], false, err);
+    p->cursor = rc == 0 ? id : p->cursor;
     return rc < 0 ? rc : 0;
 }
 
 static int mark_restored(prune *p, store *s, store_error *err) {
     store_name head;
-    int rc = restored_next(s, &p->cursor, &head, err);
-    if (rc != 0 || p->cursor != 0)
-        return rc != 0 ? rc : mark_state(p, s, &head, false, err);
-    p->roots = ROOTS_DONE;
-    return 0;
+    int64_t id = p->cursor;
+    int rc = restored_next(s, &id, &head, err);
+    if (rc != 0)
+        return rc;
+    if (id == 0)
+        p->roots = ROOTS_DONE;
+    else
+        rc = mark_state(p, s, &head, false, err);
+    p->cursor = rc == 0 ? id : p->cursor;
+    return rc < 0 ? rc : 0;
 }
 
 static int mark(prune *p, store *s, store_error *err) {
-    budget b = budget_begin();
     int rc = p->marking == NULL ? begin_marking(p, s, err) : 0;
-    while (rc == 0 && p->roots != ROOTS_DONE && budget_left(&b))
+    while (rc == 0 && p->roots != ROOTS_DONE && budget_left(p))
         rc = p->roots == BY_LINES     ? mark_line(p, s, err)
              : p->roots == BY_RECORDS ? mark_record(p, s, err)
                                       : mark_restored(p, s, err);
     if (rc < 0 || p->roots != ROOTS_DONE)
         return rc < 0 ? rc : 1;
-    return mark_noted(p, s, &b, err);
+    return mark_noted(p, s, err);
 }
 
 /* ---- SWEEP -------------------------------------------------------------------------------------------- */
 
 /* The first blob from the cursor on without a mark; 0: there is none within this step's reach, or at all. */
-static int64_t unmarked(prune *p, store *s, budget *b, bool *end, store_error *err, int *rc) {
+static int64_t unmarked(prune *p, store *s, bool *end, store_error *err, int *rc) {
     *rc = 0;
-    while (budget_left(b)) {
+    while (budget_left(p)) {
         sqlite3_stmt *q = sql_get(s, SQL_BLOB_NEXT, err);
         sql_int(q, 1, p->cursor);
         sql_int(q, 2, marks_top(s->marks));
@@ -499,13 +537,12 @@ static int64_t unmarked(prune *p, store *s, budget *b, bool *end, store_error *e
 }
 
 static int sweep(prune *p, store *s, store_error *err) {
-    budget b = budget_begin(), walked = budget_begin();
     bool end = false;
     int64_t num;
-    int rc = mark_noted(p, s, &walked, err);
+    int rc = mark_noted(p, s, err);
     if (rc != 0)
         return rc; /* more to walk first, or an error */
-    while ((num = unmarked(p, s, &b, &end, err, &rc)) != 0) {
+    while ((num = unmarked(p, s, &end, err, &rc)) != 0) {
         sqlite3_stmt *q = sql_get(s, SQL_BLOB_DROP, err);
         sql_int(q, 1, num);
         if ((rc = sql_run(s, q, err)) != 0)
@@ -546,9 +583,9 @@ static int vacuum(prune *p, store *s, store_error *err) {
     if (p->vacuum_left <= 0 || free_pages == 0)
         return 0;
     char text[64];
-    snprintf(text, sizeof text, "PRAGMA incremental_vacuum(%d)", (int)VACUUM_PAGES);
+    snprintf(text, sizeof text, "PRAGMA incremental_vacuum(%d)", (int)p->rows);
     rc = sql_exec(s, text, err);
-    p->vacuum_left -= VACUUM_PAGES;
+    p->vacuum_left -= (int)p->rows;
     return rc != 0 ? rc : p->vacuum_left > 0;
 }
 
@@ -585,6 +622,7 @@ static int note_end(store *s, int64_t wall, store_error *err) {
 int prune_step(prune *p, store *s, int64_t wall, store_error *err) {
     if (p->at == DONE)
         return 0;
+    step_begin(p);
     int rc = store_begin(s, err);
     if (rc == 0 && p->done.steps == 0)
         rc = age_now(s, wall, &p->now, err);
@@ -600,5 +638,6 @@ int prune_step(prune *p, store *s, int64_t wall, store_error *err) {
         return rc < 0 ? rc : committed;
     }
     p->done.steps++;
+    fit_next_step(p);
     return p->at != DONE;
 }

@@ -25,6 +25,7 @@
 #include "store.h"
 
 #define PRUNE_DAY_MS (24LL * 3600 * 1000)
+enum { PRUNE_ROWS = 64 };
 
 /* All in ms. */
 typedef struct {
@@ -33,12 +34,13 @@ typedef struct {
     int64_t lost;               /* of what lost */
     int64_t graves;             /* of graves, revivals and what was restored */
     record_limits records;
+    size_t rows; /* of a step, at most; down to 1 while the disk is slow or busy */
 } prune_limits;
 
 #define PRUNE_LIMITS_INIT                                                                                    \
     {                                                                                                        \
         PRUNE_DAY_MS, 30 * PRUNE_DAY_MS, 400 * PRUNE_DAY_MS, 800 * PRUNE_DAY_MS, 400 * PRUNE_DAY_MS,         \
-            400 * PRUNE_DAY_MS, RECORD_LIMITS_INIT                                                           \
+            400 * PRUNE_DAY_MS, RECORD_LIMITS_INIT, PRUNE_ROWS                                               \
     }
 
 typedef struct {
