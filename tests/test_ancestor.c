@@ -301,6 +301,37 @@ static void case_3_no_restore_that_it_has_synced_since(void **state) {
     joins(RECORD_LISTS, since);
 }
 
+static void retention(chosen *c) {
+    fixture *f = &c->base;
+    record_limits newest_only = {1, 1, 0};
+    int64_t cursor = 0;
+    size_t dropped = 0;
+    ok(record_prune(f->s, NOW, &newest_only, 10, &cursor, &dropped, &f->err));
+    assert_true(dropped > 0);
+}
+
+/* The time cannot join a record that is gone; the record of this very merge knows it as the one that it came with. */
+static void a_record_dropped_while_the_sync_runs(void **state) {
+    chosen *c = *state;
+    fixture *f = &c->base;
+    const char *milk = S(LISTS(I("a", "milk", 5)));
+    int64_t taken = merged(c, 0, "{}", milk, NONE);
+    merged(c, 100, "{}", S(LISTS(I("b", "bread", 6))), NONE);
+    choose(c, 300, milk, "{}");
+    joins(RECORD_LISTS, taken);
+    retention(c);
+    assert_int_equal(record_applied(f->s, taken, RECORD_LISTS, 300, &f->err), STORE_NONE);
+    merged(c, 300, milk, milk, milk);
+    choose(c, 300, S(LISTS(I("a", "oat", 9))), "{}"); /* its confirm was lost */
+    ancestor_is("a=milk@5");
+    applied(c, merged(c, 400, "{}", S(LISTS(I("a", "tea", 8))), NONE), ALL_GROUPS, 500);
+    choose(c, 300, S(LISTS(I("a", "oat", 9))), "{}"); /* restored */
+    ancestor_is("a=milk@5");
+    retention(c);
+    choose(c, 300, S(LISTS(I("a", "oat", 9))), "{}");
+    ancestor_is("none"); /* and not case 3 */
+}
+
 /* What a phone's user can cause by no edit weighs more than two edits. */
 static void case_3_what_cannot_have_come_about_counts_three(void **state) {
     static const char *const unlikely[] = {
@@ -433,6 +464,7 @@ int main(void) {
         TEST(case_3_what_the_computer_was_restored_to),
         TEST(case_3_the_first_of_two_restores),
         TEST(case_3_no_restore_that_it_has_synced_since),
+        TEST(a_record_dropped_while_the_sync_runs),
         TEST(case_3_what_cannot_have_come_about_counts_three),
         TEST(case_3_absent_equals_dead),
         TEST(how_much_an_item_differs_does_not_count),

@@ -457,7 +457,7 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
         (rc = record_add(r->store, r->device, r->phone_name, &rec, err)) != 0 ||
         (rc = lost_edits_note(r->store, &lost, err)) != 0)
         return rc;
-    /* Retention may have dropped that record since it was chosen; the choice stands. */
+    /* Retention may have dropped that record since it was chosen; the choice stands, and this record has its time. */
     for (record_group g = 0; g < RECORD_GROUPS; g++)
         if (r->choice.applied[g] &&
             (rc = record_applied(r->store, r->choice.applied[g], g, r->since, err)) != 0 && rc != STORE_NONE)
