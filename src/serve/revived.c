@@ -8,10 +8,9 @@
  */
 #include "serve/revived.h"
 
+#include "state/edit.h"
 #include "store/grave.h"
 #include "store/revival.h"
-
-static const int64_t LATEST = (INT64_C(1) << 53) - 1;
 
 struct dating {
     const trivet_merge_state *before;
@@ -32,7 +31,7 @@ static int date_past_grave(void *ctx, trivet_merge_section section, size_t grave
         !trivet_merge_item_find(d->after, section, grave->id, &item, &slot) || item.deleted ||
         item.updated_at > died)
         return 0;
-    item.updated_at = died < LATEST ? died + 1 : LATEST;
+    item.updated_at = edit_date(0, died);
     return trivet_merge_put_item(d->after, section, slot, &item, &why) == 0 ? 0 : store_out_of_memory(d->err);
 }
 

@@ -15,15 +15,7 @@
 
 static const int64_t LATEST = (INT64_C(1) << 53) - 1; /* the greatest time that a state may hold (merge §1) */
 
-static int refuse_merge(edit_error *err, int code, const trivet_merge_error *why) {
-    if (code == TRIVET_MERGE_ENOMEM)
-        return edit_refuse(err, EX_OSERR, "out of memory");
-    return edit_refuse(err, EX_DATAERR, "%s%s%s", why->path, why->path[0] ? ": " : "",
-                       why->reason[0] ? why->reason : "refused");
-}
-
-/* When something that was last edited at `old` is edited now (merge §3). */
-static int64_t date(int64_t now, int64_t old) {
+int64_t edit_date(int64_t now, int64_t old) {
     int64_t then = now > old ? now : old + 1;
     return then < LATEST ? then : LATEST;
 }
@@ -61,7 +53,7 @@ static int put(trivet_merge_state *state, trivet_merge_section section, size_t s
     int code = trivet_merge_put_item(state, section, slot, item, &why);
 
     if (code != 0)
-        return refuse_merge(err, code, &why);
+        return edit_refuse_merge(err, code, &why);
     if (!trivet_merge_item_find(state, section, item->id, out, NULL))
         return edit_refuse(err, EX_SOFTWARE, "the item is gone as soon as it was stored");
     return 0;
@@ -100,7 +92,7 @@ static int renumber(trivet_merge_state *state, trivet_merge_section section, siz
         code = trivet_merge_put_item(state, section, slot, &items[i], &why);
     }
     free(items);
-    return code == 0 ? 0 : refuse_merge(err, code, &why);
+    return code == 0 ? 0 : edit_refuse_merge(err, code, &why);
 }
 
 int edit_add(trivet_merge_state *state, trivet_merge_section section, size_t slot, const char *text,
@@ -145,7 +137,7 @@ int edit_text(trivet_merge_state *state, const char *id, const char *text, int64
         goto out;
     }
     item.text = typed;
-    item.updated_at = date(now, item.updated_at);
+    item.updated_at = edit_date(now, item.updated_at);
     item.has |= TRIVET_MERGE_HAS_UPDATED_AT;
     result = put(state, section, slot, &item, out, err);
 out:
@@ -164,7 +156,7 @@ int edit_done(trivet_merge_state *state, const char *id, bool done, int64_t now,
     if (item.done == done)
         return edit_refuse(err, 1, done ? "it is done already" : "it is not done");
     item.done = done;
-    item.updated_at = date(now, item.updated_at);
+    item.updated_at = edit_date(now, item.updated_at);
     item.has |= TRIVET_MERGE_HAS_DONE | TRIVET_MERGE_HAS_UPDATED_AT;
     return put(state, section, slot, &item, out, err);
 }
@@ -178,9 +170,9 @@ int edit_remove(trivet_merge_state *state, const char *id, int64_t now, trivet_m
     if (edit_find(state, id, &section, &slot, &item, err) != 0)
         return -1;
     item.deleted = true;
-    item.updated_at = date(now, item.updated_at);
+    item.updated_at = edit_date(now, item.updated_at);
     /* An item that was deleted and restored before must be seen to be deleted once more (merge §2). */
-    item.deleted_at = date(item.updated_at, item.deleted_at);
+    item.deleted_at = edit_date(item.updated_at, item.deleted_at);
     item.has |= TRIVET_MERGE_HAS_UPDATED_AT;
     return put(state, section, slot, &item, out, err);
 }
@@ -283,7 +275,7 @@ int edit_move(trivet_merge_state *state, const char *id, size_t slot, edit_place
         return edit_refuse(err, 1, "it is there already");
     if (position_at(state, section, to, to.slot == from ? own : SIZE_MAX, item.id, &item.position, err) != 0)
         return -1;
-    item.updated_at = date(now, item.updated_at);
+    item.updated_at = edit_date(now, item.updated_at);
     item.has |= TRIVET_MERGE_HAS_UPDATED_AT;
     return put(state, section, to.slot, &item, out, err);
 }
@@ -305,9 +297,9 @@ int edit_pad(trivet_merge_state *state, size_t slot, const char *text, int64_t n
         goto out;
     }
     entry.text = typed;
-    entry.updated_at = date(now, entry.updated_at);
+    entry.updated_at = edit_date(now, entry.updated_at);
     int code = trivet_merge_put_entry(state, TRIVET_MERGE_SCRATCHPAD, slot, &entry, &why);
-    result = code == 0 ? 0 : refuse_merge(err, code, &why);
+    result = code == 0 ? 0 : edit_refuse_merge(err, code, &why);
 out:
     free(bytes);
     return result;

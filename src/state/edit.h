@@ -20,6 +20,9 @@ typedef struct {
 #define EDIT_ERROR_INIT                                                                                      \
     { 0, "" }
 
+/* When something that was last edited at `old` is edited now (merge §3), up to the last time that there is. */
+int64_t edit_date(int64_t now, int64_t old);
+
 /*
  * The slot that a person means: a number from 1, or a label (in the section's categories; case does not
  * matter where that is unambiguous). `section` is LISTS, LOCKED_LISTS or SCRATCHPAD. A number up to 6, or up

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-static const int64_t LATEST = (INT64_C(1) << 53) - 1;
-
 static const trivet_merge_section ITEMS[] = {TRIVET_MERGE_LISTS, TRIVET_MERGE_LOCKED_LISTS};
 
 static const trivet_merge_section ENTRIES[] = {TRIVET_MERGE_LISTS_CATEGORIES,
@@ -23,30 +21,18 @@ static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-static int64_t date(int64_t now, int64_t old) {
-    int64_t then = now > old ? now : old + 1;
-    return then < LATEST ? then : LATEST;
-}
-
-static int refuse_merge(edit_error *err, int code, const trivet_merge_error *why) {
-    if (code == TRIVET_MERGE_ENOMEM)
-        return edit_refuse(err, EX_OSERR, "out of memory");
-    return edit_refuse(err, EX_DATAERR, "%s%s%s", why->path, why->path[0] ? ": " : "",
-                       why->reason[0] ? why->reason : "refused");
-}
-
 static int put_item(trivet_merge_state *out, trivet_merge_section section, size_t slot,
                     const trivet_merge_item *item, edit_error *err) {
     trivet_merge_error why = TRIVET_MERGE_ERROR_INIT;
     int code = trivet_merge_put_item(out, section, slot, item, &why);
-    return code == 0 ? 0 : refuse_merge(err, code, &why);
+    return code == 0 ? 0 : edit_refuse_merge(err, code, &why);
 }
 
 static int put_entry(trivet_merge_state *out, trivet_merge_section section, size_t slot,
                      const trivet_merge_entry *entry, edit_error *err) {
     trivet_merge_error why = TRIVET_MERGE_ERROR_INIT;
     int code = trivet_merge_put_entry(out, section, slot, entry, &why);
-    return code == 0 ? 0 : refuse_merge(err, code, &why);
+    return code == 0 ? 0 : edit_refuse_merge(err, code, &why);
 }
 
 /* ---- items -------------------------------------------------------------------------------------------- */
@@ -66,7 +52,7 @@ static trivet_merge_item brought_back(const trivet_merge_item *was, const trivet
 
     if (is)
         old = later(old, is->deleted ? later(is->updated_at, is->deleted_at) : is->updated_at);
-    item.updated_at = date(now, old);
+    item.updated_at = edit_date(now, old);
     item.has |= TRIVET_MERGE_HAS_UPDATED_AT;
     return item;
 }
@@ -76,8 +62,8 @@ static trivet_merge_item taken_away(const trivet_merge_item *is, int64_t now) {
     trivet_merge_item item = *is;
 
     item.deleted = true;
-    item.updated_at = date(now, is->updated_at);
-    item.deleted_at = date(item.updated_at, is->deleted_at);
+    item.updated_at = edit_date(now, is->updated_at);
+    item.deleted_at = edit_date(item.updated_at, is->deleted_at);
     item.has |= TRIVET_MERGE_HAS_UPDATED_AT;
     return item;
 }
@@ -150,7 +136,7 @@ static int settle_entry(trivet_merge_state *out, const trivet_merge_state *head,
         was = is;
         was.text = (trivet_merge_slice){"", 0};
     }
-    was.updated_at = date(now, has_is ? later(is.updated_at, was.updated_at) : was.updated_at);
+    was.updated_at = edit_date(now, has_is ? later(is.updated_at, was.updated_at) : was.updated_at);
     return put_entry(out, section, slot, &was, err);
 }
 
@@ -300,7 +286,7 @@ static int restore_one_entry(const trivet_merge_state *head, trivet_merge_sectio
 
     if (there && same_entry(&is, *was))
         return 0;
-    entry.updated_at = date(now, there ? later(is.updated_at, was->updated_at) : was->updated_at);
+    entry.updated_at = edit_date(now, there ? later(is.updated_at, was->updated_at) : was->updated_at);
     return put_entry(out, section, slot, &entry, err);
 }
 
