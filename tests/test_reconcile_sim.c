@@ -312,7 +312,7 @@ static reconcile_outcome exchange(reconcile *r, struct phone *p, bool quiet, uin
         if (!quiet && pick(8) == 0)
             edit_phone(p);
         if (!quiet && pick(8) == 0)
-            computer_edits();
+            sim.restores ? computer_restores() : computer_edits();
         outcome = answer(r, p);
     }
     return outcome;
