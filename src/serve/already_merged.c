@@ -142,6 +142,11 @@ static int become_own_ancestor(struct search *s, const struct difference *d, sto
     return rc == 0 ? 0 : store_out_of_memory(err);
 }
 
+/* A clock that is behind dates an edit before what it edited; a deletion is dated after it all the same. */
+static int64_t last_dated(const trivet_merge_item *item) {
+    return item->deleted && item->deleted_at > item->updated_at ? item->deleted_at : item->updated_at;
+}
+
 /*
  * An item that the ancestor does not hold, but that this phone sent and the computer took in another form: the phone was
  * restored to a time between the ancestor and that sync, and has edited the item since. It is not new, and must not
@@ -156,7 +161,7 @@ static int was_sent_before(struct search *s, const struct difference *d, const t
     if (!d->is_item || !d->unknown || !trivet_merge_item_find(sent, d->section, d->item.id, &item, &slot) ||
         !trivet_merge_item_find(snapshot, d->section, d->item.id, NULL, NULL))
         return 0;
-    if (item.deleted || d->item.updated_at < item.updated_at)
+    if (item.deleted || last_dated(&d->item) < item.updated_at)
         return become_own_ancestor(s, d, err); /* restored to a time before even that: no edit at all */
     return trivet_merge_put_item(s->ancestor, d->section, slot, &item, &merge_err) == 0
                ? 0

@@ -35,7 +35,8 @@ struct ancestor_states {
     store *store;
     struct loaded *loaded;
     size_t count, capacity;
-    trivet_merge_state *chosen;   /* as the candidates gave it */
+    trivet_merge_state *chosen; /* as the candidates gave it */
+    trivet_merge_state *agreed; /* the same, but for what a phone sent since: each item as it was agreed on */
     trivet_merge_state *adjusted; /* the same, with what was already merged */
     trivet_merge_state *computer;
     trivet_merge_state *guard; /* borrowed from `loaded`, or NULL */
@@ -264,6 +265,8 @@ static int build_group(ancestor_states *a, const trivet_merge_state *phone, reco
         rc = load(a, &k->record->ancestor, &base, err);
     if (rc == 0 && base)
         rc = take_group(a->chosen, base, group, err);
+    if (rc == 0 && base)
+        rc = take_group(a->agreed, base, group, err);
     if (rc != 0 || k->kind != SENT)
         return rc;
     if ((rc = load(a, &k->record->sent, &sent, err)) != 0 ||
@@ -329,7 +332,8 @@ static int choose(ancestor_states *a, const char *device, const char *phone_name
     bool any = false;
     int rc = record_list(a->store, device, phone_name, &a->records, &a->record_count, err);
 
-    if (rc == 0 && (!(candidates = malloc(sizeof *candidates)) || trivet_merge_state_new(&a->chosen) != 0))
+    if (rc == 0 && (!(candidates = malloc(sizeof *candidates)) || trivet_merge_state_new(&a->chosen) != 0 ||
+                    trivet_merge_state_new(&a->agreed) != 0))
         rc = store_out_of_memory(err);
     for (record_group g = 0; rc == 0 && g < RECORD_GROUPS; g++) {
         if ((rc = find_candidates(a, device, phone_name, g, since, candidates, err)) != 0 ||
@@ -346,7 +350,7 @@ static int choose(ancestor_states *a, const char *device, const char *phone_name
     if (rc == 0)
         rc = already_merged(a->store, a->records, a->record_count, not_newer, phone, a->adjusted, err);
     if (rc == 0)
-        rc = revived_apply(a->store, phone, computer, a->adjusted, err);
+        rc = revived_apply(a->store, phone, computer, a->agreed, a->adjusted, err);
     if (rc == 0 && !any)
         rc = find_guard(a, err);
     if (rc != 0)
@@ -387,6 +391,7 @@ void ancestor_release(ancestor_choice *choice) {
         trivet_merge_state_free(a->computer);
         trivet_merge_state_free(a->adjusted);
         trivet_merge_state_free(a->chosen);
+        trivet_merge_state_free(a->agreed);
         for (size_t i = 0; i < a->count; i++)
             trivet_merge_state_free(a->loaded[i].state);
         free(a->loaded);

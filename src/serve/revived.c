@@ -56,10 +56,17 @@ int revived_note(store *s, const trivet_merge_state *before, const trivet_merge_
 }
 
 struct revive {
-    const trivet_merge_state *phone, *computer;
+    const trivet_merge_state *phone, *computer, *agreed;
     trivet_merge_state *ancestor;
     store_error *err;
 };
+
+static bool has_seen(const trivet_merge_state *state, trivet_merge_section section, trivet_merge_slice id,
+                     int64_t time) {
+    trivet_merge_item item;
+    return trivet_merge_item_find(state, section, id, &item, NULL) && !item.deleted &&
+           item.updated_at >= time;
+}
 
 /*
  * A phone that lacks the item altogether, though the ancestor has it live, deleted and purged it; such a purge comes
@@ -74,8 +81,8 @@ static int revive(void *ctx, trivet_merge_section section, trivet_merge_slice id
     if (!trivet_merge_item_find(r->computer, section, id, &is, &slot) || is.deleted)
         return 0;
     bool has_known = trivet_merge_item_find(r->ancestor, section, id, &known, NULL);
-    if (has_known && !known.deleted && known.updated_at >= time)
-        return 0; /* this phone has seen the restore */
+    if (has_seen(r->ancestor, section, id, time) || has_seen(r->agreed, section, id, time))
+        return 0;
     if (trivet_merge_item_find(r->phone, section, id, &held, &slot)) {
         if (!held.deleted || held.deleted_at > time)
             return 0;
@@ -91,7 +98,7 @@ static int revive(void *ctx, trivet_merge_section section, trivet_merge_slice id
 }
 
 int revived_apply(store *s, const trivet_merge_state *phone, const trivet_merge_state *computer,
-                  trivet_merge_state *ancestor, store_error *err) {
-    struct revive r = {phone, computer, ancestor, err};
+                  const trivet_merge_state *agreed, trivet_merge_state *ancestor, store_error *err) {
+    struct revive r = {phone, computer, agreed, ancestor, err};
     return revival_each(s, revive, &r, err);
 }

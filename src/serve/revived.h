@@ -22,8 +22,12 @@ int revived_date(store *s, const trivet_merge_state *before, trivet_merge_state 
 int revived_note(store *s, const trivet_merge_state *before, const trivet_merge_state *after,
                  store_error *err);
 
-/* Puts such tombstones into `ancestor`, which may be empty. `computer` is without graves. */
+/*
+ * Puts such tombstones into `ancestor`, which may be empty. `computer` is without graves. `agreed` is what the phone
+ * last agreed on: there an item has the date of the restore, if the phone has seen it; in `ancestor` it may have that of
+ * an edit that the phone sent since, by a clock that is behind.
+ */
 int revived_apply(store *s, const trivet_merge_state *phone, const trivet_merge_state *computer,
-                  trivet_merge_state *ancestor, store_error *err);
+                  const trivet_merge_state *agreed, trivet_merge_state *ancestor, store_error *err);
 
 #endif

@@ -399,3 +399,26 @@ for (const seed of process.env.TRIVET_SEED ? [Number(process.env.TRIVET_SEED)] :
         }
         assert.deepEqual(await s.json(['history', '--lost']), [], 'nobody lost anything');
     });
+
+scenario('what came back and is deleted again stays deleted, by a clock that is behind and after a lost confirm', async (s) => {
+    await s.serve();
+    const a = await s.phone({ deviceId: 'A', clockOffset: -2 * 3600e3 });
+    const { id } = a.add('lists', 0, s.text('ash'));
+    a.add('lists', 0, s.text('birch'));
+    for (let i = 0; i < 2; i++) await s.confirmed(a);
+    const then = await newest(s);
+    await s.cli(['rm', id]);
+    await s.confirmed(a);
+    await s.cli(['restore', String(then.id)]);
+    await s.confirmed(a);
+    assert.ok(live(a.state()).some((item) => item.id === id), 'the phone has seen it come back');
+    a.edit(id, s.text('ash, pruned')); // dated two hours before the restore
+    await s.add(s.text('elm')); // so that there is something to tell the phone
+    a.killAfterWrites = 0;
+    await a.sync();
+    await a.disconnect();
+    a.killAfterWrites = Infinity;
+    a.remove(id);
+    for (let i = 0; i < 2; i++) await s.confirmed(a);
+    assert.ok(!live(await s.expectSame(a)).some((item) => item.id === id));
+});
