@@ -18,6 +18,11 @@
 #include "store/restored.h"
 #include "store/revival.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
 #define HOUR (3600 * 1000LL)
 
 static const int64_t START = 1700000000000LL;
@@ -384,6 +389,69 @@ static void keeps_what_was_restored(void **state) {
     all_that_is_named_is_there(&l);
 }
 
+/* In a child: one run after the other, each step told of, until it is killed. */
+static void prune_until_killed(const life *l, int tell) {
+    store_error err = STORE_ERROR_INIT;
+    store *s = NULL;
+    if (store_open(l->f->folder, 0, &s, &err) != 0)
+        _exit(1);
+    for (;;) {
+        prune *run = prune_new(&l->limits);
+        int rc = 1;
+        while (run != NULL && (rc = prune_step(run, s, l->now, &err)) > 0)
+            if (write(tell, "", 1) != 1)
+                _exit(1);
+        if (rc != 0 || write(tell, "", 1) != 1)
+            _exit(1);
+        prune_end(run, s);
+    }
+}
+
+static void a_killed_pruning_drops_nothing_that_is_named(void **state) {
+    fixture *f = *state;
+    life l;
+    begin_life(&l, f, 9);
+    for (int round = 0; round < 12; round++) {
+        for (int i = 0; i < 25; i++) {
+            l.now += (int64_t)roll(&l, 4) * HOUR;
+            edit(&l);
+            if (i % 5 == 0)
+                record_something(&l);
+        }
+        l.now += (int64_t)roll(&l, 20) * PRUNE_DAY_MS;
+        l.limits.rows = 1 + roll(&l, 8);
+        int ends[2], status = 0;
+        char told;
+        assert_int_equal(pipe(ends), 0);
+        store_close(f->s);
+        f->s = NULL;
+        fflush(NULL);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            close(ends[0]);
+            prune_until_killed(&l, ends[1]);
+        }
+        close(ends[1]);
+        for (uint64_t i = roll(&l, 60); i > 0; i--)
+            assert_int_equal(read(ends[0], &told, 1), 1);
+        nanosleep(&(struct timespec){.tv_nsec = (long)roll(&l, 1000000)}, NULL);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+        close(ends[0]);
+        ok(store_open(f->folder, 0, &f->s, &f->err));
+        do_not_wait_for_the_disk(f);
+        assert_int_equal(ask(f, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+                         1);
+        all_that_is_named_is_there(&l);
+    }
+    prune_all(&l);
+    prune_counts again = prune_all(&l);
+    all_that_is_named_is_there(&l);
+    assert_int_equal(again.blobs + again.thinned + again.packed, 0);
+}
+
 /* ---- packing -------------------------------------------------------------------------------------------- */
 
 static void packs_what_is_past(void **state) {
@@ -593,6 +661,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(thins_out_by_age, setup_store, teardown),
         cmocka_unit_test_setup_teardown(drops_old_traces, setup_store, teardown),
         cmocka_unit_test_setup_teardown(keeps_what_was_restored, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(a_killed_pruning_drops_nothing_that_is_named, setup_store, teardown),
         cmocka_unit_test_setup_teardown(packs_what_is_past, setup_store, teardown),
         cmocka_unit_test_setup_teardown(damage_ends_a_pruning, setup_store, teardown),
         cmocka_unit_test(unpacks_no_bomb),
