@@ -1,6 +1,7 @@
 /*
  * Power cuts: the server's data lies on an ext4 of its own, which is shut down at random moments of syncs and commands, so that all
- * that was not flushed is gone. What was acknowledged is there afterwards, the folder is sound, and the next sync ends right.
+ * that was not flushed is gone. What was acknowledged is there afterwards, the folder is sound, a backup that was being replaced is whole,
+ * and the next sync ends right.
  *
  * With real power nothing is acknowledged after the cut. Here the program lives on for a moment, and the kernel may even answer an
  * fdatasync() that was under way with success although its journal is gone: only what came before the cut counts as acknowledged.
@@ -82,6 +83,8 @@ scenario(`${CUTS} power cuts`, async (s, t) => {
     const ledger = new Ledger(s, phone, random);
     await s.confirmed(phone);
     const counts = { 'before it': 0, 'after the confirm': 0, 'commands acknowledged before': 0 };
+    const kept = `${disk.mount}/b.trivet`; // made anew in each round, in place of the one before
+    await s.cli(['backup', kept]);
     for (let round = 0; round < CUTS; round++) {
         ledger.editPhone(round);
         await ledger.editComputer(round);
@@ -92,19 +95,21 @@ scenario(`${CUTS} power cuts`, async (s, t) => {
         const sync = what !== 1 ? phone.sync().catch((error) => ({ kind: error.message })) : null;
         sync?.then((end) => (confirmed = !dark && end.kind === 'confirmed'));
         const adding = what !== 0 ? ledger.addUntilRefused(round, () => dark) : null;
+        const backup = s.cli(['backup', '--force', kept], { expect: null });
         await sleep(random() * (what === 0 ? 25 : 60));
         dark = true;
         disk.cut();
         await sleep(random() * 30); // what it does with a dead disk
         await s.kill9();
         counts['commands acknowledged before'] += (await adding) ?? 0;
-        await sync;
+        await Promise.all([sync, backup]);
         if (sync) counts[confirmed ? 'after the confirm' : 'before it']++;
         phone.cut();
         disk.off();
 
         disk.on();
         await s.cli(['fsck']);
+        await s.cli(['backup', '--check', kept]); // the new one or the one before
         await serve();
         const state = await s.export();
         ledger.check(state, 'computer');
