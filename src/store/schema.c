@@ -15,6 +15,8 @@
  *   revival         items that were brought back, with the date of that (revival.h)
  *   restored        what a restore from a backup made the present state (restored.h)
  *   question        what waits for an answer
+ *   jot, jot_form, jot_file
+ *                   what phones have captured (jot.h); their files' bytes are in jots/ (jot_content.h)
  *
  * Names of snapshots are no foreign keys: a snapshot names its parts from the inside, so whoever drops blobs
  * must walk them anyway. What is written is checked instead (blob_require).
@@ -110,8 +112,29 @@ static const char version_6[] =
     "CREATE TABLE restored (record INTEGER PRIMARY KEY, head BLOB NOT NULL CHECK (length(head) = 32),"
     " time INTEGER NOT NULL) STRICT;";
 
+/*
+ * Jots. `device` is no foreign key and what belongs to a jot names it by its number alone: what was captured outlives its
+ * pairing.
+ */
+static const char version_7[] =
+    "CREATE TABLE jot (num INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, id INTEGER NOT NULL,"
+    " first_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, gone_at INTEGER NOT NULL DEFAULT 0,"
+    " kept INTEGER NOT NULL DEFAULT 0, UNIQUE (device, id)) STRICT;"
+    "CREATE TABLE jot_form (num INTEGER PRIMARY KEY AUTOINCREMENT, jot INTEGER NOT NULL, text TEXT NOT NULL,"
+    " drawing TEXT NOT NULL, stored_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX jot_form_by_jot ON jot_form (jot);"
+    "CREATE TABLE jot_file (num INTEGER PRIMARY KEY AUTOINCREMENT, jot INTEGER NOT NULL, kind INTEGER NOT "
+    "NULL,"
+    " id TEXT NOT NULL, name TEXT NOT NULL, format TEXT NOT NULL, told_size INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL, hash BLOB CHECK (length(hash) = 32), size INTEGER NOT NULL DEFAULT 0,"
+    " stored_at INTEGER NOT NULL DEFAULT 0, gone_at INTEGER NOT NULL DEFAULT 0,"
+    " wanted INTEGER NOT NULL DEFAULT 0, cuts INTEGER NOT NULL DEFAULT 0,"
+    " failed TEXT NOT NULL DEFAULT '') STRICT;"
+    "CREATE INDEX jot_file_by_jot ON jot_file (jot);";
+
 /* steps[v] leads from version v to v + 1. */
-static const char *const steps[] = {version_1, version_2, version_3, version_4, version_5, version_6};
+static const char *const steps[] = {version_1, version_2, version_3, version_4,
+                                    version_5, version_6, version_7};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 static int pragma_get(store *s, const char *text, int *out, store_error *err) {

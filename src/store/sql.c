@@ -38,6 +38,10 @@ static const char settings[] =
     " host, port"
 #define HISTORY_COLUMNS "id, time, cause, device, phone, before, after, counts, kept"
 #define LOST_COLUMNS "id, time, device, phone, side, reason, fields, form, stands"
+#define JOT_COLUMNS "num, device, id, first_at, changed_at, gone_at FROM jot"
+#define JOT_FILE_COLUMNS                                                                                     \
+    "num, kind, id, name, format, told_size, created_at, hash, size, stored_at, gone_at, wanted, cuts, "     \
+    "failed"
 #define RECORD_COLUMNS "id, sent, snapshot, ancestor, since_before, applied, time"
 
 static const char *const texts[SQL_COUNT] = {
@@ -171,6 +175,46 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_QUESTION_DROP] = "DELETE FROM question WHERE id = ?1",
     [SQL_QUESTION_DROP_ALL] = "DELETE FROM question",
     [SQL_QUESTION_LIST] = "SELECT id, device, kind, deadline, body FROM question ORDER BY id",
+
+    [SQL_JOT_KNOWN] = "SELECT 1 FROM sqlite_schema WHERE name = 'jot_file'",
+    [SQL_JOT_ADOPT] = "UPDATE jot SET device = ?1 WHERE device = (SELECT replaces FROM device WHERE id = ?1)"
+                      " AND device <> '' AND NOT EXISTS (SELECT 1 FROM jot WHERE device = ?1)",
+    [SQL_JOT_PUT] = "INSERT INTO jot (device, id, first_at, changed_at) VALUES (?1, ?2, ?3, ?3)",
+    [SQL_JOT_FIND] = "SELECT " JOT_COLUMNS " WHERE device = ?1 AND id = ?2",
+    [SQL_JOT_GET] = "SELECT " JOT_COLUMNS " WHERE num = ?1",
+    [SQL_JOT_LIST] = "SELECT " JOT_COLUMNS " ORDER BY device, num",
+    [SQL_JOT_OF_DEVICE] = "SELECT " JOT_COLUMNS " WHERE device = ?1 ORDER BY num",
+    [SQL_JOT_TOUCH] = "UPDATE jot SET changed_at = ?2, kept = 0 WHERE num = ?1",
+    [SQL_JOT_GONE] = "UPDATE jot SET gone_at = ?2 WHERE num = ?1",
+    [SQL_JOT_KEPT] = "UPDATE jot SET kept = 1 WHERE num = ?1",
+    [SQL_JOT_UNKEPT] = "SELECT num FROM jot WHERE kept = 0 AND num > ?1 ORDER BY num LIMIT 1",
+    [SQL_JOT_UNKEPT_ALL] = "UPDATE jot SET kept = 0",
+    [SQL_FORM_LAST] = "SELECT text, drawing FROM jot_form WHERE jot = ?1 ORDER BY num DESC LIMIT 1",
+    [SQL_FORM_COUNT] = "SELECT count(*) FROM jot_form WHERE jot = ?1",
+    [SQL_FORM_PUT] = "INSERT INTO jot_form (jot, text, drawing, stored_at) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_FORM_LIST] = "SELECT num, stored_at, text, drawing FROM jot_form WHERE jot = ?1 ORDER BY num",
+    [SQL_FILE_LIST] = "SELECT " JOT_FILE_COLUMNS " FROM jot_file WHERE jot = ?1 ORDER BY num",
+    [SQL_FILE_PUT] = "INSERT INTO jot_file (jot, kind, id, name, format, told_size, created_at)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_FILE_TOLD] =
+        "UPDATE jot_file SET name = ?2, format = ?3 WHERE num = ?1 AND (name <> ?2 OR format <> ?3)",
+    [SQL_FILE_BACK] = "UPDATE jot_file SET gone_at = 0 WHERE num = ?1",
+    [SQL_FILE_GONE] = "UPDATE jot_file SET gone_at = ?2 WHERE num = ?1",
+    [SQL_FILE_FORGET] = "DELETE FROM jot_file WHERE num = ?1",
+    [SQL_FILE_NEXT] =
+        "SELECT f.num, j.id, f.kind, f.id FROM jot_file f JOIN jot j ON j.num = f.jot WHERE j.device = ?1"
+        " AND f.num > ?2 AND f.hash IS NULL AND f.gone_at = 0 AND (f.wanted = 1 OR (?3 <> 0 AND f.cuts < ?4"
+        " AND f.told_size <= ?5)) ORDER BY f.num LIMIT 1",
+    [SQL_FILE_FIND] = "SELECT f.num, f.jot FROM jot_file f JOIN jot j ON j.num = f.jot WHERE j.device = ?1"
+                      " AND j.id = ?2 AND f.kind = ?3 AND f.id = ?4 AND f.gone_at = 0",
+    [SQL_FILE_STORED] = "UPDATE jot_file SET hash = ?2, size = ?3, stored_at = ?4, wanted = 0, cuts = 0,"
+                        " failed = '' WHERE num = ?1",
+    [SQL_FILE_CUT] = "UPDATE jot_file SET cuts = cuts + 1, wanted = 0 WHERE num = ?1 AND hash IS NULL",
+    [SQL_FILE_FAILED] = "UPDATE jot_file SET failed = ?2 WHERE num = ?1 AND hash IS NULL",
+    [SQL_FILE_WANT] = "UPDATE jot_file SET wanted = 1, cuts = 0, failed = '' WHERE jot = ?1 AND hash IS NULL"
+                      " AND gone_at = 0",
+    [SQL_FILE_HASHES] =
+        "SELECT hash, max(size) FROM jot_file WHERE hash IS NOT NULL GROUP BY hash ORDER BY hash",
 };
 
 int sql_open(store *s, store_error *err) {
