@@ -182,6 +182,9 @@ static int told(const cli_common *common, const wanted *w, const backup_manifest
     bool to_stdout = strcmp(w->file, "-") == 0;
     FILE *stream = to_stdout ? stderr : stdout;
 
+    if (m->left_out)
+        print_note("%zu file%s of jots %s missing or damaged and not in the backup; `trivet fsck` says more",
+                   m->left_out, m->left_out == 1 ? "" : "s", m->left_out == 1 ? "is" : "are");
     if (common->json) {
         json_t *all = manifest_json(m, to_stdout ? NULL : w->file, w->encrypt);
         json_object_set_new(all, "bytes", json_integer((json_int_t)out->bytes));

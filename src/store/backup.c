@@ -1,5 +1,5 @@
 /*
- * backup.c - the database as one entry of a backup.
+ * backup.c - the database as one entry of a backup, and files of jots as more.
  *
  * SQLite lets several processes read while one writes (its log keeps what a reader still needs), so a backup is made by the
  * command itself and asks the server for nothing: VACUUM INTO writes the database as it is at one moment into a file of the
@@ -13,6 +13,8 @@
 #include "backup.h"
 
 #include "folder.h"
+#include "jot.h"
+#include "jot_content.h"
 #include "restored.h"
 #include "schema.h"
 #include "snapshot.h"
@@ -147,8 +149,27 @@ static int measure(source *from, backup_entry *entry, store_error *err) {
                                                         : rc;
 }
 
-static int write_all(source *from, const backup_manifest *m, const char *passphrase, size_t passphrase_len,
-                     backup_write_fn *fn, void *ctx, store_error *err) {
+/* One file of a jot; `from` lends its buffer. */
+static int write_content(const char *folder, const backup_entry *entry, source *from, backup_writer *w,
+                         store_error *err) {
+    uint64_t size;
+    size_t len = 1;
+    int fd, rc = jot_content_open(folder, &entry->hash, &fd, &size, err);
+    if (rc == STORE_NONE)
+        return store_fail(err, STORE_FAILED, "%s/%s went away while it was read", folder, entry->name);
+    while (rc == 0 && len > 0) {
+        rc = read_block(fd, entry->name, from->buffer, &len, err);
+        if (rc == 0)
+            rc = backup_writer_add(w, from->buffer, len, err);
+        advance(&from->meter, len);
+    }
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int write_all(const char *folder, source *from, const backup_manifest *m, const char *passphrase,
+                     size_t passphrase_len, backup_write_fn *fn, void *ctx, store_error *err) {
     backup_writer *w;
     size_t len = 1;
     int rc = backup_writer_new(&w, passphrase, passphrase_len, fn, ctx, err);
@@ -160,6 +181,8 @@ static int write_all(source *from, const backup_manifest *m, const char *passphr
             rc = backup_writer_add(w, from->buffer, len, err);
         advance(&from->meter, len);
     }
+    for (size_t i = 1; rc == 0 && i < m->count; i++)
+        rc = write_content(folder, &m->entries[i], from, w, err);
     if (rc == 0)
         rc = backup_writer_end(w, err);
     backup_writer_free(w);
@@ -178,6 +201,34 @@ static int describe(store *s, int64_t now, backup_manifest *out, store_error *er
     out->count = 1;
     strcpy(out->entries[0].name, ENTRY);
     return 0;
+}
+
+/*
+ * Files of jots, as they are named now, which is a little after the copy was made: none that the copy names is ever
+ * deleted, and one that it does not know yet does no harm.
+ */
+static int add_contents(const char *folder, store *s, backup_manifest *out, store_error *err) {
+    jot_content_name *all = NULL;
+    size_t count = 0;
+    int rc = jot_contents(s, &all, &count, err);
+    backup_entry *grown = rc == 0 ? realloc(out->entries, (count + 1) * sizeof *grown) : NULL;
+    if (rc == 0 && grown == NULL)
+        rc = store_out_of_memory(err);
+    if (grown != NULL)
+        out->entries = grown;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        store_error why = STORE_ERROR_INIT;
+        backup_entry *entry = &out->entries[out->count];
+        if (jot_content_check(folder, &all[i].hash, &why) != 0) {
+            out->left_out++;
+            continue;
+        }
+        *entry = (backup_entry){.size = all[i].size, .hash = all[i].hash};
+        jot_content_name_of(&all[i].hash, entry->name);
+        out->count++;
+    }
+    free(all);
+    return rc;
 }
 
 /* The head can be read: a backup that cannot give the lists back would be no comfort. */
@@ -214,11 +265,15 @@ static int make(const char *folder, const char *passphrase, size_t len, int64_t 
     from->path = path;
     if (rc == 0)
         rc = vacuum_into(s, path, err);
+    if (rc == 0)
+        rc = add_contents(folder, s, out, err);
     store_close(s);
     if (rc == 0)
         rc = measure(from, out->entries, err);
+    for (size_t i = 1; rc == 0 && i < out->count; i++)
+        from->meter.total += out->entries[i].size;
     if (rc == 0)
-        rc = write_all(from, out, passphrase, len, fn, ctx, err);
+        rc = write_all(folder, from, out, passphrase, len, fn, ctx, err);
     if (from->fd >= 0) {
         unlink(path);
         close(from->fd);
@@ -247,11 +302,15 @@ typedef struct {
     int fd; /* -1: the bytes go nowhere */
     const char *path;
     meter meter;
+    const char *folder;   /* where files of jots go */
+    jot_content *content; /* the one that is being written; NULL: it is the database's turn */
 } sink;
 
 static int take(void *ctx, const uint8_t *data, size_t len, store_error *err) {
     sink *to = ctx;
     advance(&to->meter, len);
+    if (to->content != NULL)
+        return jot_content_add(to->content, data, len, err);
     while (to->fd >= 0 && len > 0) {
         ssize_t some = write(to->fd, data, len);
         if (some < 0)
@@ -262,18 +321,42 @@ static int take(void *ctx, const uint8_t *data, size_t len, store_error *err) {
     return 0;
 }
 
+static int refuse_unknown(const backup_manifest *m, store_error *err) {
+    return store_fail(
+        err, STORE_FAILED,
+        "the backup holds more than this version knows to restore; use the version that wrote it, %s",
+        m->version);
+}
+
+/*
+ * A file of a jot, under the name that its bytes have: whatever comes of the rest, what stands there then is what its
+ * name says. Those of a backup that proves bad in the end are files that no jot names.
+ */
+static int restore_content(backup_reader *r, sink *to, const backup_manifest *m, size_t i, store_error *err) {
+    store_name hash;
+    uint64_t size;
+    if (!jot_content_name_read(m->entries[i].name, &hash) || !store_name_equal(&hash, &m->entries[i].hash))
+        return refuse_unknown(m, err);
+    int rc = jot_content_new(to->folder, m->entries[i].size, &to->content, err);
+    if (rc == 0)
+        rc = backup_reader_entry(r, m, i, take, to, err);
+    if (rc == 0)
+        rc = jot_content_finish(to->content, &hash, &size, err);
+    jot_content_free(to->content);
+    to->content = NULL;
+    return rc;
+}
+
 /* Only the end proves the file, so it is always read to there. */
 static int read_all(backup_reader *r, sink *to, backup_manifest *m, store_error *err) {
     int rc = backup_reader_manifest(r, m, err);
     for (size_t i = 0; rc == 0 && i < m->count; i++)
         to->meter.total += m->entries[i].size;
-    if (rc == 0 && to->fd >= 0 && (m->count != 1 || strcmp(m->entries[0].name, ENTRY) != 0))
-        rc = store_fail(
-            err, STORE_FAILED,
-            "the backup holds more than this version knows to restore; use the version that wrote it, %s",
-            m->version);
+    if (rc == 0 && to->fd >= 0 && (m->count == 0 || strcmp(m->entries[0].name, ENTRY) != 0))
+        rc = refuse_unknown(m, err);
     for (size_t i = 0; rc == 0 && i < m->count; i++)
-        rc = backup_reader_entry(r, m, i, take, to, err);
+        rc = i > 0 && to->fd >= 0 ? restore_content(r, to, m, i, err)
+                                  : backup_reader_entry(r, m, i, take, to, err);
     if (rc == 0)
         rc = backup_reader_end(r, err);
     if (rc != 0)
@@ -283,7 +366,7 @@ static int read_all(backup_reader *r, sink *to, backup_manifest *m, store_error 
 
 int backup_check(backup_reader *r, backup_progress_fn *progress, void *progress_ctx, backup_manifest *out,
                  store_error *err) {
-    sink to = {-1, NULL, {progress, progress_ctx, 0, 0}};
+    sink to = {.fd = -1, .meter = {progress, progress_ctx, 0, 0}};
     return read_all(r, &to, out, err);
 }
 
@@ -424,7 +507,7 @@ static int receive(const char *folder, char *path, bool existing, int64_t now, b
 static int restore(const char *folder, backup_reader *r, bool replace, int64_t now,
                    backup_progress_fn *progress, void *progress_ctx, backup_manifest *manifest,
                    backup_restored *out, store_error *err) {
-    sink to = {-1, NULL, {progress, progress_ctx, 0, 0}};
+    sink to = {.fd = -1, .meter = {progress, progress_ctx, 0, 0}, .folder = folder};
     char *path = folder_path(folder, SWAP_INCOMING);
     bool existing = false;
     int lock = -1;

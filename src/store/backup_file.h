@@ -35,7 +35,7 @@
  *   Not sealed, the end mark is followed by the BLAKE2b-256 of everything before that hash. Nothing follows the end.
  *
  *   the content, its chunks put together
- *   0       4      m: bytes of the manifest, 1 to 4 MiB
+ *   0       4      m: bytes of the manifest, 1 to 32 MiB
  *   4       m      the manifest, JSON: {"version": of the program, "server": its id, "created": ms since 1970, "entries":
  *                  [{"name", "size", "hash": BLAKE2b-256 in hex}]}
  *   4+m            the entries' bytes, one after the other
@@ -55,7 +55,7 @@
 enum {
     BACKUP_HEADER_LEN = 64,
     BACKUP_CHUNK_MAX = 65536,
-    BACKUP_MANIFEST_MAX = 4 << 20,
+    BACKUP_MANIFEST_MAX = 32 << 20,
     BACKUP_ENTRIES_MAX = 100000,
     BACKUP_NAME_MAX = 255,
     BACKUP_PASSPHRASE_MAX = 1024,
@@ -79,6 +79,7 @@ typedef struct {
     int64_t created;  /* ms since 1970 */
     backup_entry *entries;
     size_t count;
+    size_t left_out; /* files of jots that are missing or damaged; of one that is made only */
 } backup_manifest;
 
 void backup_manifest_release(backup_manifest *m);

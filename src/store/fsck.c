@@ -148,6 +148,7 @@ static int check_structure(check *k, store *s) {
 /* Structure and content of an open database. */
 static int check_database(check *k, fsck_content *c) {
     int rc = check_structure(k, c->s);
+    c->folder = k->folder;
     c->options = k->options;
     c->result = k->result;
     c->err = k->err;

@@ -8,6 +8,12 @@
  */
 #include "fsck_content.h"
 
+#include "folder.h"
+#include "jot.h"
+#include "jot_content.h"
+
+#include <dirent.h>
+
 #include "blob.h"
 #include "snapshot.h"
 
@@ -437,6 +443,66 @@ static int check_clock(fsck_content *c) {
     return rc == STORE_NONE ? 0 : rc;
 }
 
+/* ---- 4: files of jots ----------------------------------------------------------------------------------- */
+
+static int compare_contents(const void *a, const void *b) {
+    return memcmp(a, b, sizeof((store_name *)NULL)->bytes); /* the name stands first in both */
+}
+
+static int tell_content(fsck_content *c, const store_name *name, bool missing) {
+    char hex[65];
+    store_name_hex(name, hex);
+    fsck_tell(c->options, c->result, true, "jot",
+              "that photo, recording or file of a jot cannot be given out",
+              TO_REPAIR ": it counts as not stored, and a phone that still has it is asked for it again",
+              "jots/%s is %s", hex, missing ? "missing" : "damaged");
+    return drop(c, sqlite3_mprintf(
+                       "UPDATE jot_file SET hash = NULL, size = 0, stored_at = 0 WHERE hash = x'%s'", hex));
+}
+
+/* What lies in jots/ and no row names. */
+static void tell_unnamed(fsck_content *c, const jot_content_name *all, size_t count) {
+    char *path = folder_path(c->folder, "jots"), name[JOT_CONTENT_NAME_LEN + 8];
+    DIR *dir = path != NULL ? opendir(path) : NULL;
+    const struct dirent *entry;
+    size_t unnamed = 0;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        store_name hash;
+        snprintf(name, sizeof name, "jots/%.64s", entry->d_name);
+        if (jot_content_name_read(name, &hash) &&
+            (count == 0 || bsearch(&hash, all, count, sizeof *all, compare_contents) == NULL))
+            unnamed++;
+    }
+    if (unnamed > 0)
+        fsck_tell(c->options, c->result, false, "jot",
+                  "a power cut left them, or they belong to a database that was put aside by a restore",
+                  "nothing: a phone that gives such a file again makes it count",
+                  "%zu files in jots/ belong to no jot", unnamed);
+    if (dir != NULL)
+        closedir(dir);
+    free(path);
+}
+
+static int check_jots(fsck_content *c) {
+    jot_content_name *all = NULL;
+    size_t count = 0;
+    int rc = jot_contents(c->s, &all, &count, c->err);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        store_error why = STORE_ERROR_INIT;
+        int found = jot_content_check(c->folder, &all[i].hash, &why);
+        if (c->options->progress != NULL)
+            c->options->progress(c->options->ctx, "files of jots", i + 1, count);
+        if (found == STORE_NONE || found == STORE_DAMAGED)
+            rc = tell_content(c, &all[i].hash, found == STORE_NONE);
+        else if (found != 0)
+            rc = store_fail(c->err, found, "%s", why.message);
+    }
+    if (rc == 0)
+        tell_unnamed(c, all, count);
+    free(all);
+    return rc;
+}
+
 /* ---- all of it ------------------------------------------------------------------------------------------ */
 
 int fsck_content_run(fsck_content *c) {
@@ -453,6 +519,8 @@ int fsck_content_run(fsck_content *c) {
         rc = walk_rows(c, &GRAVES, is_bad_grave);
     if (rc == 0)
         rc = walk_rows(c, &LOST, is_bad_lost);
+    if (rc == 0)
+        rc = check_jots(c);
     return rc == 0 ? check_clock(c) : rc;
 }
 

@@ -25,6 +25,7 @@ typedef struct {
 
 typedef struct {
     store *s;
+    const char *folder; /* whose files of jots are looked at */
     const fsck_options *options;
     fsck_result *result;
     part_row *parts; /* by name */

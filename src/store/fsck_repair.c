@@ -241,6 +241,10 @@ static const char ORPHANS[] = "DELETE FROM device_phone WHERE device NOT IN (SEL
                               /* A phone whose records are gone had some: their `since` values count on. */
                               "UPDATE device_phone SET has_records = 1 WHERE num IN (SELECT phone FROM "
                               "record UNION SELECT phone FROM record_since);"
+                              /* What belongs to a jot whose own row is lost gets one, under no device. */
+                              "INSERT INTO jot (num, device, id, first_at, changed_at, gone_at)"
+                              " SELECT DISTINCT jot, '', jot, 0, 0, 1 FROM (SELECT jot FROM jot_form UNION"
+                              " SELECT jot FROM jot_file) WHERE jot NOT IN (SELECT num FROM jot);"
                               "DELETE FROM question;";
 
 static int apply(fsck_content *c, trivet_merge_state *state) {
