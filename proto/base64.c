@@ -9,6 +9,9 @@
  */
 #include "base64.h"
 
+#include "trivet_proto.h"
+#include <stdlib.h>
+
 #include <string.h>
 
 /* ---- tables ---- */
@@ -125,4 +128,20 @@ bool proto_base64_valid(const char *text, size_t len) {
     uint8_t rest[3];
     size_t rest_len = 0;
     return !(bad & BAD) && (len == 0 || decode_tail(rest, &rest_len, text, len));
+}
+
+bool trivet_proto_base64_decode(uint8_t *out, size_t *out_len, const char *text, size_t len) {
+    return proto_base64_decode(out, out_len, text, len);
+}
+
+char *trivet_proto_base64_encode(const uint8_t *data, size_t len) {
+    if (len > SIZE_MAX / 4)
+        return NULL;
+    size_t size = proto_base64_encoded_size(len);
+    char *text = malloc(size + 1);
+    if (text != NULL) {
+        proto_base64_encode(text, data, len);
+        text[size] = '\0';
+    }
+    return text;
 }

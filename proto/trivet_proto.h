@@ -135,6 +135,14 @@ void trivet_proto_message_release(trivet_proto_message *message);
  */
 char *trivet_proto_text_plain(const char *text);
 
+/*
+ * The bytes of a file_response's `data`, or of a part of it that begins and ends at a multiple of four characters. `out` has
+ * room for three bytes for each four characters begun. False: it is no base64 (a message that was decoded holds none such).
+ */
+bool trivet_proto_base64_decode(uint8_t *out, size_t *out_len, const char *text, size_t len);
+/* The reverse; malloc'd and NUL-terminated, NULL when out of memory. */
+char *trivet_proto_base64_encode(const uint8_t *data, size_t len);
+
 /* ---- events and outputs, alike for both ends ---- */
 
 typedef enum {

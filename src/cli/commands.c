@@ -33,6 +33,7 @@ static const struct command {
     {"history", cli_history, "show what happened, and what lost", "Past states"},
     {"diff", cli_diff, "show what differs between two states", NULL},
     {"restore", cli_restore, "bring a past state back, or one thing of it", NULL},
+    {"jots", cli_jots, "show, fetch or clear what phones captured", "Photos, recordings, notes"},
     {"export", cli_export, "print the whole state", "Move data, and merge files"},
     {"import", cli_import, "merge a state into the computer's", NULL},
     {"backup", cli_backup, "write everything into one file, or restore it", NULL},

@@ -28,6 +28,7 @@ int cli_restore(int argc, char **argv);
 int cli_export(int argc, char **argv);
 int cli_fsck(int argc, char **argv);
 int cli_import(int argc, char **argv);
+int cli_jots(int argc, char **argv);
 int cli_merge(int argc, char **argv);
 int cli_phone(int argc, char **argv);
 

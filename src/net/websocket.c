@@ -403,6 +403,10 @@ static void send_close(websocket *ws, int code, const char *reason) {
     send_control(ws, FRAME_CLOSE, payload, code == CLOSE_NO_STATUS ? 0 : len + 2);
 }
 
+size_t websocket_partial(const websocket *ws) {
+    return ws->in.len;
+}
+
 bool websocket_is_open(const websocket *ws) {
     return ws->state == OPEN;
 }

@@ -46,6 +46,9 @@ void websocket_set_message_limit(websocket *ws, size_t bytes);
  * closing. */
 int websocket_send_steal(websocket *ws, bool binary, uint8_t *data, size_t len);
 
+/* How much has come of a message that is not whole yet, in bytes. */
+size_t websocket_partial(const websocket *ws);
+
 /* Whether neither end has begun to close it. */
 bool websocket_is_open(const websocket *ws);
 

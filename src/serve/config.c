@@ -57,6 +57,8 @@ static const struct key keys[] = {
     {"keep_history", DURATION, FIELD(keep_history), "800d", .min = 0, .max = AGES, .live = true},
     {"keep_lost", DURATION, FIELD(keep_lost), "400d", .min = 0, .max = AGES, .live = true},
     {"keep_deleted", DURATION, FIELD(keep_deleted), "400d", .min = 24 * HOURS, .max = AGES, .live = true},
+    {"jots", CHOICE, FIELD(jots_auto), "auto", .words = "manual auto", .live = true},
+    {"jots_dir", TEXT, FIELD(jots_dir), "", .live = false},
     {"record", TEXT, FIELD(record), "", .live = false},
     {"log_level", CHOICE, FIELD(log_level), "info", .words = "error warning info debug", .live = true},
     {"log_format", CHOICE, FIELD(log_format), "auto", .words = "auto plain logfmt json", .live = true},

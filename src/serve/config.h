@@ -41,6 +41,8 @@ typedef struct {
     int64_t hook_timeout;                          /* ms */
     int64_t keep_all, keep_hourly, keep_daily;     /* ms: past states (store/prune.h) */
     int64_t keep_history, keep_lost, keep_deleted; /* ms */
+    bool jots_auto;                                /* files of jots are asked for as they appear */
+    char jots_dir[1024];                           /* where jots are kept as plain files, too; "": nowhere */
     char record[1024];              /* the folder where each merge is kept as a case; "": nowhere */
     unsigned log_level, log_format; /* log.h's enums */
 } config;

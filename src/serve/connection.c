@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "net/address.h"
+#include "serve/jots.h"
 #include "serve/peer_log.h"
 #include "serve/sync.h"
 #include "store/device.h"
@@ -32,6 +33,7 @@ struct connection {
     char label[64];
     char address[ADDRESS_SIZE];
     sync_run *sync;
+    jots *jots; /* from the handshake on; NULL: no memory for it, and none are taken */
 };
 
 int64_t wall_clock(void) {
@@ -68,6 +70,7 @@ void connection_let_go(connection *c) {
     if (--c->references > 0)
         return;
     trivet_proto_computer_free(c->machine);
+    jots_free(c->jots);
     free(c);
 }
 
@@ -85,6 +88,8 @@ static void arm_timer(connection *c) {
         at = c->refuse_at;
     if (c->sync && sync_deadline(c->sync) < at)
         at = sync_deadline(c->sync);
+    if (c->jots && jots_deadline(c->jots) < at)
+        at = jots_deadline(c->jots);
     if (at == UINT64_MAX)
         uv_timer_stop(&c->timer);
     else
@@ -103,6 +108,8 @@ static void on_timer(uv_timer_t *timer) {
     trivet_proto_computer_tick(c->machine, (int64_t)now);
     if (c->sync && now >= sync_deadline(c->sync))
         sync_tick(c->sync);
+    if (c->jots)
+        jots_tick(c->jots);
     connection_pump(c);
     connection_let_go(c);
 }
@@ -167,6 +174,7 @@ static void welcome(connection *c, const struct check *k) {
         tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NAME, .name = c->phone});
     if (k->new_network)
         tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NETWORK, .reason = k->device.address});
+    c->jots = jots_new(c);
     trivet_proto_computer_accept(c->machine, loop_time(c));
     if (c->host->on_devices_changed)
         c->host->on_devices_changed(c->host->owner);
@@ -269,9 +277,11 @@ static void act(connection *c, trivet_proto_event *event) {
         if (event->close_code != TRIVET_PROTO_CLOSE_DONE)
             SAY(c, LOG_INFO, "closing with %d: %s", event->close_code, event->error.reason);
         break;
-    default:
-        /* Jots and the phone's own log are accepted and set aside; what is unknown is ignored (protocol §3,
-         * §5). */
+    case TRIVET_PROTO_EVENT_MESSAGE:
+        if (c->jots && event->type != TRIVET_PROTO_DEBUG_LOG)
+            jots_message(c->jots, event->type, event->message.body);
+        break;
+    default: /* what is unknown is ignored (protocol §3) */
         break;
     }
 }
@@ -314,6 +324,8 @@ void connection_pump(connection *c) {
             trivet_proto_output_release(&output);
             more = true;
         }
+        if (!more)
+            more = jots_go(c->jots);
     }
     if (c->ws) {
         websocket_set_message_limit(c->ws, trivet_proto_computer_message_limit(c->machine));
@@ -345,6 +357,8 @@ static void on_closed(void *owner, int code) {
     }
     if (c->sync)
         sync_abandon(c->sync, "gone");
+    if (c->jots)
+        jots_end(c->jots, code);
     tell(c, &(server_event){.kind = EVENT_CONNECTION_CLOSED,
                             .number = code,
                             .duration = (int64_t)(uv_now(c->host->loop) - c->opened)});
@@ -417,6 +431,14 @@ int64_t connection_last_sync(const connection *c) {
 
 bool connection_is_open(const connection *c) {
     return c->ws != NULL && c->accepted;
+}
+
+jots *connection_jots(const connection *c) {
+    return c->jots;
+}
+
+size_t connection_partial(const connection *c) {
+    return c->ws ? websocket_partial(c->ws) : 0;
 }
 
 connection *connection_next(const connection *c) {

@@ -13,6 +13,7 @@
 
 typedef struct connection connection;
 struct sync_run;
+struct jots;
 
 /* Takes a fresh WebSocket over. Out of memory: the WebSocket is ended. */
 void connection_open(host *h, websocket *ws);
@@ -36,6 +37,11 @@ connection *connection_next(const connection *c); /* in host.connections */
 
 /* The open connection of a device, or NULL. */
 connection *connection_find(const host *h, const char *device);
+
+/* What it has to do with jots, from its handshake on; NULL before. */
+struct jots *connection_jots(const connection *c);
+/* How much has come of a message that is not whole yet, in bytes. */
+size_t connection_partial(const connection *c);
 
 /* The running sync, or NULL. */
 struct sync_run *connection_sync(const connection *c);

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "net/control.h"
 #include "serve/connection.h"
+#include "serve/control_jots.h"
 #include "serve/counts.h"
 #include "serve/reachable.h"
 #include "serve/requests.h"
@@ -137,7 +138,7 @@ static void tell(const struct store_call *r) {
     }
     if (is_request(r->request, "revoke"))
         event_emit(h, &(server_event){.kind = EVENT_DEVICE_REVOKED, .device = device, .name = name});
-    if (r->changed)
+    if (r->changed && !is_request(r->request, "jots_want"))
         event_emit(h, &(server_event){.kind = EVENT_COMMIT, .word = "edit"});
 }
 
@@ -152,6 +153,10 @@ static void done_request(worker_job *job) {
             complete_status(o, r->response);
         else if (is_request(r->request, "revoke"))
             cut_off(o->host, r->response);
+        else if (is_request(r->request, "jots_want"))
+            json_object_set_new(r->response, "connected",
+                                json_boolean(control_jots_look(
+                                    o->host, json_string_value(json_object_get(r->response, "device")))));
         tell(r);
         if ((is_request(r->request, "revoke") || is_request(r->request, "pair")) &&
             o->host->on_devices_changed)
@@ -356,7 +361,7 @@ static void on_request(void *owner, control_call *call, json_t *request, char *r
         ask_sync(p, call, request);
     else if (is_request(request, "resolve"))
         ask_resolve(p, call, request);
-    else
+    else if (!control_jots(p->options.host, call, request))
         refuse(call, EX_PROTOCOL, "the running server does not know this request: is it of another version?");
     json_decref(request);
     free(raw);

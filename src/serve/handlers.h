@@ -58,6 +58,9 @@ int handle_diff(request *r);
 int handle_restore(request *r);
 int handle_lost(request *r);
 
+/* handle_jots.c */
+int handle_jots_want(request *r);
+
 /* handle_devices.c */
 int handle_pair(request *r);
 int handle_devices(request *r);

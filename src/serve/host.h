@@ -18,6 +18,11 @@ struct connection;
 typedef struct host {
     uv_loop_t *loop;
     worker *worker;
+    worker
+        *files; /* writes files of jots, beside the store's own worker: a commit does not wait for a photo */
+    struct jots_dir *jots_dir; /* NULL: none is kept */
+    unsigned files_asked;      /* files of jots that phones are sending */
+    bool stopping;
     store *store;
     const config
         *config; /* the loop's: a reload frees it and puts another here. Copy what a job on the worker needs,

@@ -18,12 +18,25 @@ static const struct {
     int (*handle)(request *r);
     bool reads; /* changes nothing */
 } REQUESTS[] = {
-    {"state", handle_state, true},     {"add", handle_add, false},         {"edit", handle_edit, false},
-    {"done", handle_done, false},      {"rm", handle_rm, false},           {"mv", handle_mv, false},
-    {"pad", handle_pad, false},        {"import", handle_import, false},   {"pair", handle_pair, false},
-    {"devices", handle_devices, true}, {"revoke", handle_revoke, false},   {"rename", handle_rename, false},
-    {"status", handle_status, true},   {"pending", handle_pending, true},  {"history", handle_history, true},
-    {"diff", handle_diff, true},       {"restore", handle_restore, false}, {"lost", handle_lost, true},
+    {"state", handle_state, true},
+    {"add", handle_add, false},
+    {"edit", handle_edit, false},
+    {"done", handle_done, false},
+    {"rm", handle_rm, false},
+    {"mv", handle_mv, false},
+    {"pad", handle_pad, false},
+    {"import", handle_import, false},
+    {"pair", handle_pair, false},
+    {"devices", handle_devices, true},
+    {"revoke", handle_revoke, false},
+    {"rename", handle_rename, false},
+    {"status", handle_status, true},
+    {"pending", handle_pending, true},
+    {"history", handle_history, true},
+    {"diff", handle_diff, true},
+    {"restore", handle_restore, false},
+    {"lost", handle_lost, true},
+    {"jots_want", handle_jots_want, false},
 };
 
 enum { REQUEST_COUNT = sizeof REQUESTS / sizeof REQUESTS[0] };

@@ -44,6 +44,10 @@
  *     sync     device?, wait? (bool)        server  started: [ids]; with wait: results: [{device, outcome,
  *                                                   counts?}]
  *     resolve  id?, pick ties?|use|cancel   server  id, outcome, left
+ *     jots_want id (of a jot)                      missing (files that the phone is asked for), device;
+ *                                                   from a server: connected
+ *     jots_clear device, id, jot (its id on the phone) server  (once the phone has cleared it)
+ *     jots_refresh                          server  asked (how many phones)
  *
  * A state is named as past.h has it; restore knows "lost-ID", too. `name` of an import is what messages call the document. `id` of an item and `device` may be unique prefixes.
  * `short` is enough of an item's id to name it. Times are ms since 1970, 0 or null for never.

@@ -12,6 +12,7 @@
 #include "serve/event_log.h"
 #include "serve/exposition.h"
 #include "serve/hook.h"
+#include "serve/jots_dir.h"
 #include "serve/mdns.h"
 #include "serve/metrics.h"
 #include "serve/moved.h"
@@ -43,7 +44,7 @@ struct server {
     uv_loop_t loop;
     config *config; /* ours; a reload puts another in its place */
     const reload_source *source;
-    worker worker;
+    worker worker, files;
     host host;
     control_plane *control;
     hook *hook;
@@ -275,7 +276,7 @@ static void on_listener_closed(void *owner) {
 static void stop(struct server *s) {
     if (s->stopping)
         return;
-    s->stopping = true;
+    s->stopping = s->host.stopping = true;
     notify("STOPPING=1");
     if (s->metrics)
         metrics_close(s->metrics);
@@ -530,8 +531,12 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
     s->source = source;
     s->started = wall_clock();
     worker_init(&s->worker, &s->loop);
-    s->host =
-        (host){.loop = &s->loop, .worker = &s->worker, .on_devices_changed = on_devices_changed, .owner = s};
+    worker_init(&s->files, &s->loop);
+    s->host = (host){.loop = &s->loop,
+                     .worker = &s->worker,
+                     .files = &s->files,
+                     .on_devices_changed = on_devices_changed,
+                     .owner = s};
     use_config(s, own);
     event_log_start(&s->host);
     if (!(s->hook = hook_new(&s->host)))
@@ -539,9 +544,11 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
     if ((status = prepare_record(s)) == 0 && (status = open_store(s, folder)) == 0 &&
         (status = watch_signals(s)) == 0 && (status = start_listener(s)) == 0 &&
         (status = start_network(s)) == 0 && (status = start_control(s)) == 0 &&
-        (status = start_metrics(s)) == 0 && (status = (s->upkeep = upkeep_new(&s->host)) ? 0 : EX_OSERR) == 0)
+        (status = start_metrics(s)) == 0 &&
+        (status = (s->upkeep = upkeep_new(&s->host)) ? 0 : EX_OSERR) == 0) {
+        s->host.jots_dir = jots_dir_new(&s->host);
         greet(s);
-    else if (s->host.listener)
+    } else if (s->host.listener)
         stop(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     watchdog_stop(&s->watchdog);
@@ -551,6 +558,7 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
     uv_run(&s->loop, UV_RUN_DEFAULT);
 
     upkeep_free(s->upkeep);
+    jots_dir_free(s->host.jots_dir);
     metrics_free(s->metrics);
     control_plane_free(s->control);
     mdns_free(s->mdns);

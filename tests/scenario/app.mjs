@@ -38,6 +38,7 @@ export function freshStorage() {
         lockedLists: { slots: six(() => []), categories: categories('lockedLists') },
         scratchpad: { slots: six(() => ({ content: '', updatedAt: 0 })), categories: categories('scratchpad') },
         jots: [],
+        bytes: {}, // of jots' files, by file id
     };
 }
 
@@ -182,6 +183,7 @@ export class App {
         this.aside = null;
         this.answer = null; // the last state that this connection has shown the computer
         this.round = 0;
+        this.fileAsked = false;
         this.held = [];
         this.log = [];
         this.cursor = 0;
@@ -321,6 +323,19 @@ export class App {
             case 'jot_meta_request':
                 this.answerJots('jot_meta_response', { jot: this.storage.jots.find((jot) => jot.id === message.jotId) });
                 break;
+            case 'file_request':
+                await this.giveFile(message);
+                break;
+            case 'jot_clear_request':
+                if (message.jotIds.length !== 1) this.violations.push('a clear of several jots');
+                if (this.hooks.onClear?.(message) === 'drop') break;
+                this.storage.jots = this.storage.jots.filter((jot) => !message.jotIds.includes(jot.id));
+                this.sendMessage({ type: 'jot_clear_ack', cleared: message.jotIds });
+                this.sendManifest();
+                break;
+            case 'jot_download_request':
+                this.violations.push('a jot_download_request: Android ends such a connection');
+                break;
             case 'jot_refresh_request':
                 this.answerJots('jot_refresh_response', { jots: this.storage.jots });
                 this.sendManifest();
@@ -430,6 +445,39 @@ export class App {
                     : !Array.isArray(entry)) complain(`${key} holds ${entry === null ? 'null' : typeof entry} where the app reads more`);
             }
         }
+    }
+
+    /*
+     * Writes a jot: text, drawing, and files as { id, kind: 'image' | 'audio' | 'file', bytes, … }. The manifest that follows a
+     * change is the caller's to send.
+     */
+    setJot(id, { text = '', drawing = null, files = [] } = {}) {
+        const now = this.now();
+        const jot = { id, text, drawing, images: [], recordings: [], files: [], textUpdatedAt: now, drawingUpdatedAt: now };
+        for (const { id: fileId, kind = 'file', bytes = Buffer.alloc(0), ...more } of files) {
+            const meta = { id: fileId, createdAt: 1767225600000, ...more };
+            if (kind === 'image') jot.images.push({ format: 'jpg', ...meta });
+            else if (kind === 'audio') jot.recordings.push({ duration: 1, format: 'm4a', ...meta });
+            else jot.files.push({ fileName: fileId, mimeType: 'application/octet-stream', size: bytes.length, ...meta });
+            this.storage.bytes[fileId] = bytes;
+        }
+        if (text) this.texts.push(text);
+        this.storage.jots = [...this.storage.jots.filter((other) => other.id !== id), jot];
+        return jot;
+    }
+
+    async giveFile(message) {
+        const { jotId, fileId, fileType } = message;
+        if (this.fileAsked) this.violations.push('a second file_request before the answer to the first');
+        if (this.round > 0 && this.aside) this.violations.push('a file_request during a sync');
+        this.fileAsked = true;
+        const bytes = this.storage.bytes[fileId];
+        const answer = { type: 'file_response', jotId, fileId, fileType };
+        Object.assign(answer, bytes ? { data: toBase64(bytes), format: 'bin' } : { data: null, format: null, error: 'file not found' });
+        const given = this.hooks.file ? await this.hooks.file(answer, message) : answer;
+        if (given === 'drop') return;
+        this.fileAsked = false;
+        if (given && this.connected) this.sendMessage(given);
     }
 
     answerJots(type, body) {
