@@ -45,7 +45,8 @@ struct jots {
     enum { NOTHING, META, FILE_BYTES, CLEARED } awaits;
     uint64_t deadline; /* of what is awaited */
     int64_t meta_id;   /* the awaited meta's jot */
-    jot_request file;  /* the awaited file; kept for a late answer until the next is asked for */
+    jot_request file;  /* the one that is awaited, or was last */
+    bool picked;       /* it is the next one, and not asked for yet */
     size_t partial;    /* websocket_partial when last looked at */
     bool holds_turn;   /* of FILES_AT_ONCE */
 
@@ -307,6 +308,7 @@ static void back_next(task *t) {
     free(j->file.file_id);
     j->file = t->file;
     t->file.file_id = NULL;
+    j->picked = true;
 }
 
 static void look_for_file(jots *j) {
@@ -551,6 +553,7 @@ void jots_message(jots *j, trivet_proto_type type, json_t *body) {
 void jots_look(jots *j) {
     j->look = true;
     j->passed = 0;
+    j->picked = false;
 }
 
 /* ---- sending ---- */
@@ -600,9 +603,10 @@ static bool ask_clear(jots *j) {
 }
 
 static bool ask_file(jots *j) {
-    if (j->host->files_asked >= FILES_AT_ONCE || j->file.file_id == NULL || j->file.num <= j->passed)
+    if (j->host->files_asked >= FILES_AT_ONCE || !j->picked)
         return false;
     j->passed = j->file.num;
+    j->picked = false;
     if (!send_message(j, TRIVET_PROTO_FILE_REQUEST,
                       json_pack("{s:I, s:s, s:s}", "jotId", (json_int_t)j->file.jot_id, "fileId",
                                 j->file.file_id, "fileType", jot_kind_name(j->file.kind))))
@@ -647,7 +651,7 @@ bool jots_go(jots *j) {
     if (!j || !may_ask(j))
         return false;
     q = due_question(j, &later);
-    if (!j->clear.fn && !q && wants_file(j) && (!j->file.file_id || j->file.num <= j->passed)) {
+    if (!j->clear.fn && !q && wants_file(j) && !j->picked) {
         look_for_file(j); /* comes back here with one, or with none */
         return false;
     }

@@ -175,14 +175,14 @@ static int write_all(const char *folder, source *from, const backup_manifest *m,
     int rc = backup_writer_new(&w, passphrase, passphrase_len, fn, ctx, err);
     if (rc == 0)
         rc = backup_writer_manifest(w, m, err);
+    for (size_t i = 0; rc == 0 && i + 1 < m->count; i++)
+        rc = write_content(folder, &m->entries[i], from, w, err);
     while (rc == 0 && len > 0) {
         rc = read_block(from->fd, from->path, from->buffer, &len, err);
         if (rc == 0)
             rc = backup_writer_add(w, from->buffer, len, err);
         advance(&from->meter, len);
     }
-    for (size_t i = 1; rc == 0 && i < m->count; i++)
-        rc = write_content(folder, &m->entries[i], from, w, err);
     if (rc == 0)
         rc = backup_writer_end(w, err);
     backup_writer_free(w);
@@ -204,7 +204,7 @@ static int describe(store *s, int64_t now, backup_manifest *out, store_error *er
 }
 
 /*
- * Files of jots, as they are named now, which is a little after the copy was made: none that the copy names is ever
+ * Files of jots, in front of the database (entries are in the order of their names), as they are named now, which is a little after the copy was made: none that the copy names is ever
  * deleted, and one that it does not know yet does no harm.
  */
 static int add_contents(const char *folder, store *s, backup_manifest *out, store_error *err) {
@@ -216,16 +216,20 @@ static int add_contents(const char *folder, store *s, backup_manifest *out, stor
         rc = store_out_of_memory(err);
     if (grown != NULL)
         out->entries = grown;
+    out->count = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         store_error why = STORE_ERROR_INIT;
-        backup_entry *entry = &out->entries[out->count];
         if (jot_content_check(folder, &all[i].hash, &why) != 0) {
             out->left_out++;
             continue;
         }
+        backup_entry *entry = &out->entries[out->count++];
         *entry = (backup_entry){.size = all[i].size, .hash = all[i].hash};
         jot_content_name_of(&all[i].hash, entry->name);
-        out->count++;
+    }
+    if (rc == 0) {
+        out->entries[out->count] = (backup_entry){.size = 0};
+        strcpy(out->entries[out->count++].name, ENTRY);
     }
     free(all);
     return rc;
@@ -269,8 +273,8 @@ static int make(const char *folder, const char *passphrase, size_t len, int64_t 
         rc = add_contents(folder, s, out, err);
     store_close(s);
     if (rc == 0)
-        rc = measure(from, out->entries, err);
-    for (size_t i = 1; rc == 0 && i < out->count; i++)
+        rc = measure(from, &out->entries[out->count - 1], err);
+    for (size_t i = 0; rc == 0 && i + 1 < out->count; i++)
         from->meter.total += out->entries[i].size;
     if (rc == 0)
         rc = write_all(folder, from, out, passphrase, len, fn, ctx, err);
@@ -352,11 +356,11 @@ static int read_all(backup_reader *r, sink *to, backup_manifest *m, store_error 
     int rc = backup_reader_manifest(r, m, err);
     for (size_t i = 0; rc == 0 && i < m->count; i++)
         to->meter.total += m->entries[i].size;
-    if (rc == 0 && to->fd >= 0 && (m->count == 0 || strcmp(m->entries[0].name, ENTRY) != 0))
+    if (rc == 0 && to->fd >= 0 && (m->count == 0 || strcmp(m->entries[m->count - 1].name, ENTRY) != 0))
         rc = refuse_unknown(m, err);
     for (size_t i = 0; rc == 0 && i < m->count; i++)
-        rc = i > 0 && to->fd >= 0 ? restore_content(r, to, m, i, err)
-                                  : backup_reader_entry(r, m, i, take, to, err);
+        rc = i + 1 < m->count && to->fd >= 0 ? restore_content(r, to, m, i, err)
+                                             : backup_reader_entry(r, m, i, take, to, err);
     if (rc == 0)
         rc = backup_reader_end(r, err);
     if (rc != 0)

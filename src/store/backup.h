@@ -11,7 +11,7 @@
 typedef void backup_progress_fn(void *ctx, uint64_t done, uint64_t total);
 
 /*
- * Entries are trivet.db, first, and each stored file of a jot under its name jots/HASH (jot_content.h). A file that is missing
+ * Entries are each stored file of a jot under its name jots/HASH (jot_content.h), and trivet.db, last. A file that is missing
  * or damaged is left out and counted: it must not keep the rest from being saved.
  *
  * Writes a backup of `folder` as it is at one moment, whether or not a server runs on it; `passphrase` may be NULL. The server
