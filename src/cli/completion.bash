@@ -28,6 +28,7 @@ _trivet_values() { # WORD
     ID | ITEM)
         compgen -W "$(trivet "${list[@]}" "${locked[@]}" 2>/dev/null | sed -nE 's/^ *\[.\] ([^ ]+)  .*/\1/p')" -- "$cur"
         ;;
+    JOT | JOT...) compgen -W "$(trivet jots "${data[@]}" 2>/dev/null | sed -nE 's/^ *([0-9]+)  .*/\1/p')" -- "$cur" ;;
     STATE) compgen -W "now $(trivet history "${data[@]}" 2>/dev/null | sed -nE 's/^ *([0-9]+)  .*/\1/p')" -- "$cur" ;;
     *[!a-z0-9\|_-]*) ;;
     *\|*) compgen -W "${1//|/ }" -- "$cur" ;;

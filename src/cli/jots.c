@@ -373,8 +373,8 @@ static int get(int argc, char **argv) {
                                   CLI_OPTIONS_END};
     const cli_usage usage = {
         "jots get",
-        "(ID... | --all) --to DIR",
-        "Writes jots as plain files: DIR/jot-ID with texts as .txt, drawings as .svg, photos, recordings\n"
+        "(JOT... | --all) --to DIR",
+        "Writes jots as plain files: DIR/jot-JOT with texts as .txt, drawings as .svg, photos, recordings\n"
         "and files. Files that a connected phone still has are asked for first, large ones too. What is\n"
         "there already is never overwritten. The exit status is 1 where something is still missing.",
         options,
@@ -492,7 +492,7 @@ int cli_jots(int argc, char **argv) {
         CLI_OPTIONS_END};
     const cli_usage usage = {
         "jots",
-        "[--refresh]\nget (ID... | --all) --to DIR\nclear [--yes] ID...",
+        "[--refresh]\nget (JOT... | --all) --to DIR\nclear [--yes] JOT...",
         "Shows what phones have captured: texts, drawings, photos, recordings and files, by phone, with\n"
         "what is stored and what is still to come. `get` writes them as files, `clear` deletes them from\n"
         "the phone.",

@@ -9,6 +9,7 @@
  *   trivet.db-shm    an index of the log, made anew whenever it is missing
  *   trivet.db.new    a database in the making; means nothing, and goes with the next opening
  *   trivet.db.next   a database that is to become trivet.db: a restore or a repair was interrupted (swap.c)
+ *   jots/            files that phones captured, by their hash (jot_content.c)
  *   lock             locked while a process has the folder open; holds its pid
  *
  * A database is made under another name, filled (tables, an empty head) and renamed when it is durable. So a

@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { assert, scenario, sleep } from './harness.mjs';
+import { assert, scenario } from './harness.mjs';
 
 const jots = (s) => s.json(['jots']);
 const byId = async (s, id) => (await jots(s)).find((jot) => jot.jot === id);
@@ -62,8 +62,8 @@ scenario('what changed or went on the phone stays here', async (s) => {
     const phone = await connected(s, (p) => p.setJot(1, { text: s.text('first'), files: [{ id: 'a', bytes: Buffer.from('one') }] }));
     await allStored(s, 1, 1);
     phone.setJot(1, { text: s.text('second'), files: [{ id: 'b', bytes: Buffer.from('two') }] });
-    await sleep(0);
-    phone.sendManifest();
+    await phone.disconnect(); // at most one question in 5 s about a jot on one connection
+    await s.confirmed(phone, { stay: true });
     await s.eventually('the new form is here', async () => (await byId(s, 1)).files.filter((file) => file.state === 'stored').length === 2);
     let jot = await byId(s, 1);
     assert.deepEqual(jot.forms.map((form) => form.text), [s.text('first'), s.text('second')]);
@@ -76,7 +76,8 @@ scenario('what changed or went on the phone stays here', async (s) => {
     const names = fs.readdirSync(path.join(s.file('out'), `jot-${jot.id}`));
     assert.equal(names.length, 4, names.join());
     phone.setJot(1, { text: s.text('third') }); // the phone uses its id anew
-    phone.sendManifest();
+    await phone.disconnect();
+    await s.confirmed(phone, { stay: true });
     await s.eventually('the third form', async () => (await byId(s, 1)).forms.length === 3);
     jot = await byId(s, 1);
     assert.equal(jot.gone, 0);
@@ -264,7 +265,8 @@ scenario('jots_dir keeps a plain folder of everything', async (s) => {
     const names = () => (fs.existsSync(path.join(kept, 'jot-1')) ? fs.readdirSync(path.join(kept, 'jot-1')) : []);
     await s.eventually('both are there', () => names().filter((name) => !name.startsWith('.')).length === 2);
     phone.setJot(1, { text: s.text('changed'), files: [{ id: 'a', bytes: Buffer.from('one') }] });
-    phone.sendManifest();
+    await phone.disconnect();
+    await s.confirmed(phone, { stay: true });
     await s.eventually('the change, too', () => names().filter((name) => !name.startsWith('.')).length >= 3);
     await phone.disconnect();
     // Another folder: all of it.
