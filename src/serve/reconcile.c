@@ -31,6 +31,7 @@
 #include "serve/question_body.h"
 #include "serve/lost_edits.h"
 #include "serve/recording.h"
+#include "serve/tie_answers.h"
 #include "store/device.h"
 #include "store/record.h"
 #include "store/snapshot.h"
@@ -41,14 +42,6 @@
 
 /* A phone reads six of everything without looking (protocol §3). */
 enum { PHONE_SLOTS = 6 };
-
-/* One answered tie. It holds for as long as the same two values stand against each other. */
-struct answer {
-    trivet_merge_section section;
-    size_t slot;
-    char *item_id, *field, *phone_value, *computer_value; /* item_id NULL: an entry's */
-    trivet_merge_side side;
-};
 
 /*
  * A large change as it was put, for an answer that takes one side's whole state. `phone` is owned where the round
@@ -89,8 +82,7 @@ struct reconcile {
     late late;
     policy policy; /* ASK: none had a part in this merge */
     const char *policy_kind;
-    struct answer *answers;
-    size_t answer_count;
+    tie_answers answers;
 
     trivet_merge_error refusal;
     store_error error;
@@ -143,13 +135,7 @@ void reconcile_free(reconcile *r) {
     drop_merge(r);
     forget_asked(r);
     trivet_merge_state_free(r->phone);
-    for (size_t i = 0; i < r->answer_count; i++) {
-        free(r->answers[i].item_id);
-        free(r->answers[i].field);
-        free(r->answers[i].phone_value);
-        free(r->answers[i].computer_value);
-    }
-    free(r->answers);
+    tie_answers_release(&r->answers);
     free(r);
 }
 
@@ -174,43 +160,6 @@ int reconcile_own_state(reconcile *r, char **out, size_t *len, store_error *err)
 
 /* ---- questions and their answers ---- */
 
-static bool same_text(const char *kept, trivet_merge_slice slice) {
-    return kept ? slice.data && strlen(kept) == slice.len && memcmp(kept, slice.data, slice.len) == 0
-                : !slice.data;
-}
-
-/* Ties of one entry are told apart by their slot; an item's slot is only where M would put it. */
-static const struct answer *find_answer(const reconcile *r, const trivet_merge_tie *tie) {
-    for (size_t i = 0; i < r->answer_count; i++) {
-        const struct answer *a = &r->answers[i];
-        if (a->section == tie->section && same_text(a->item_id, tie->item_id) &&
-            (a->item_id || a->slot == tie->slot) && same_text(a->field, tie->field) &&
-            same_text(a->phone_value, tie->phone_value) && same_text(a->computer_value, tie->computer_value))
-            return a;
-    }
-    return NULL;
-}
-
-static int remember(reconcile *r, const trivet_merge_tie *tie, trivet_merge_side side) {
-    struct answer *known = (struct answer *)find_answer(r, tie);
-    if (known) {
-        known->side = side;
-        return 0;
-    }
-    struct answer *grown = realloc(r->answers, (r->answer_count + 1) * sizeof *grown);
-    if (!grown)
-        return -1;
-    r->answers = grown;
-    struct answer *a = &grown[r->answer_count];
-    *a = (struct answer){.section = tie->section, .slot = tie->slot, .side = side};
-    a->item_id = tie->item_id.data ? strndup(tie->item_id.data, tie->item_id.len) : NULL;
-    a->field = strndup(tie->field.data, tie->field.len);
-    a->phone_value = strndup(tie->phone_value.data, tie->phone_value.len);
-    a->computer_value = strndup(tie->computer_value.data, tie->computer_value.len);
-    r->answer_count++;
-    return (a->item_id || !tie->item_id.data) && a->field && a->phone_value && a->computer_value ? 0 : -1;
-}
-
 static reconcile_outcome ask(reconcile *r, const char *kind, char *body) {
     if (!body)
         return failed(r);
@@ -232,17 +181,6 @@ const char *reconcile_question(const reconcile *r, const char **kind) {
     return r->question;
 }
 
-static size_t unanswered(const reconcile *r) {
-    size_t left = 0;
-    trivet_merge_tie tie;
-
-    for (size_t i = 0; i < trivet_merge_result_tie_count(r->result); i++) {
-        trivet_merge_result_tie(r->result, i, &tie);
-        left += !find_answer(r, &tie);
-    }
-    return left;
-}
-
 int reconcile_pick(reconcile *r, trivet_merge_side side, const size_t *ties, size_t count) {
     size_t have = r->result ? trivet_merge_result_tie_count(r->result) : 0;
     trivet_merge_tie tie;
@@ -254,10 +192,10 @@ int reconcile_pick(reconcile *r, trivet_merge_side side, const size_t *ties, siz
             return -1;
     for (size_t i = 0; i < (count ? count : have); i++) {
         trivet_merge_result_tie(r->result, count ? ties[i] - 1 : i, &tie);
-        if (remember(r, &tie, side) != 0)
+        if (tie_answers_give(&r->answers, &tie, side) != 0)
             return -1;
     }
-    return (int)unanswered(r);
+    return (int)tie_answers_open(&r->answers, r->result);
 }
 
 int reconcile_choose(reconcile *r, trivet_merge_large choice) {
@@ -355,7 +293,7 @@ static void record_guard(const reconcile *r) {
  * missing. -1: out of memory.
  */
 static int make_picks(reconcile *r, trivet_merge_pick **out) {
-    size_t count = trivet_merge_result_tie_count(r->result), open = unanswered(r);
+    size_t count = trivet_merge_result_tie_count(r->result), open = tie_answers_open(&r->answers, r->result);
     bool standing = open > 0 && r->settings.on_tie != POLICY_ASK && r->settings.on_tie != POLICY_CANCEL;
     trivet_merge_side *sides;
 
@@ -376,12 +314,13 @@ static int make_picks(reconcile *r, trivet_merge_pick **out) {
     for (size_t i = 0; i < count; i++) {
         trivet_merge_tie tie;
         trivet_merge_result_tie(r->result, i, &tie);
-        const struct answer *a = r->answer_count ? find_answer(r, &tie) : NULL;
+        trivet_merge_side side = sides[i];
+        tie_answers_find(&r->answers, &tie, &side);
         picks[i] = (trivet_merge_pick){.section = tie.section,
                                        .slot = tie.slot,
                                        .item_id = tie.item_id,
                                        .field = tie.field,
-                                       .pick = a ? a->side : sides[i]};
+                                       .pick = side};
     }
     free(sides);
     *out = picks;
