@@ -241,6 +241,11 @@ static int restore_past(request *r, const char *typed, const char *item, const p
     edit_error refusal = EDIT_ERROR_INIT;
     int64_t line;
 
+    /* To see what has changed since then is one thing, to throw all of it away by a mistyped time another. */
+    if (!item && past_is_before_all(r->ctx->store, typed))
+        return request_refuse(
+            r, EX_NOINPUT,
+            "no state of that time is kept; the oldest one is called first: `trivet restore first`");
     if (read_past(r, typed, then, &line) != 0)
         return -1;
     int rc = item ? restore_item(head->state, then->state, item, r->ctx->now, out, &refusal)

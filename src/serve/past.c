@@ -165,3 +165,13 @@ int past_find(store *s, const char *typed, store_name *out, int64_t *line, past_
                   "before it, a date, how long ago (2h, 3d), now or first",
                   typed);
 }
+
+bool past_is_before_all(store *s, const char *typed) {
+    store_error err = STORE_ERROR_INIT;
+    history_line found;
+    const char *rest;
+    int64_t time;
+
+    return typed[0] == '@' && (rest = number(typed + 1, &time)) && *rest == '\0' &&
+           history_at(s, time, &found, &err) == STORE_NONE;
+}

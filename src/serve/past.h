@@ -25,4 +25,7 @@ typedef struct {
  */
 int past_find(store *s, const char *typed, store_name *out, int64_t *line, past_error *why);
 
+/* Whether `typed` is a time from before the oldest state that is kept: past_find() gives that state for it. */
+bool past_is_before_all(store *s, const char *typed);
+
 #endif

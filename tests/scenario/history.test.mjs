@@ -96,6 +96,7 @@ scenario('diff names states by line, by time, by name and by word', async (s) =>
     }
     assert.equal((await s.json(['diff', 'first']))[0].kinds[0], 'added');
     assert.equal((await s.json(['diff', '1h']))[0].kinds[0], 'added');
+    assert.match((await s.cli(['restore', '1h'], { expect: 66 })).stderr, /no state of that time is kept.*restore first/);
     assert.deepEqual(await s.json(['diff', 'now']), []);
     assert.match((await s.cli(['diff', '1'])).stdout, /edited +[0-9a-f]{4} +oat milk .*\n +text: milk .* -> oat milk/);
     for (const [typed, status] of [['7', 66], ['0123456', 66], ['nonsense', 64], ['lost-1', 64]])
