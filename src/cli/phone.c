@@ -129,15 +129,17 @@ static void print_synced_json(const phone_session_result *r) {
 }
 
 static int verb_sync(const char *folder, int argc, char **argv) {
-    const char *typed = NULL;
+    const char *typed = NULL, *stay = NULL;
     bool look = false, moved = false;
     const cli_option options[] = {
+        {"stay", "SECONDS", "stay connected so long after the computer's last question about jots",
+         .string = &stay},
         {"timeout", "SECONDS", "how long all of it may take (default: 300)", .string = &typed},
         {"discover", NULL, "look for the computer on the network if it is not where it was", .flag = &look},
         CLI_OPTIONS_END};
     const cli_usage usage = {
         "phone sync",
-        "[--timeout SECONDS] [--discover]",
+        "[--timeout SECONDS] [--stay SECONDS] [--discover]",
         "Syncs with the computer that the phone is paired with. The exit status is 0 after a sync, 1 where "
         "the\ncomputer gave it up, 69 where it cannot be reached, 76 where it breaks the protocol, 77 where "
         "it does\nnot accept the pairing.",
@@ -149,11 +151,17 @@ static int verb_sync(const char *folder, int argc, char **argv) {
     int status = options_parse(&usage, &argc, &argv, &common);
     if (status >= 0)
         return status;
-    int64_t seconds = 300;
+    int64_t seconds = 300, stay_seconds = 0;
     if (typed != NULL && !options_number("phone sync", "--timeout", typed, 1, 86400, &seconds))
+        return EX_USAGE;
+    if (stay != NULL && !options_number("phone sync", "--stay", stay, 0, 86400, &stay_seconds))
         return EX_USAGE;
     phone_session_options session = PHONE_SESSION_OPTIONS_INIT;
     session.timeout = (uint64_t)seconds * 1000;
+    if (stay != NULL) {
+        session.stay = (uint64_t)stay_seconds * 1000;
+        session.always = true;
+    }
     phone_folder *f = NULL;
     phone_session_result result;
     edit_error err = EDIT_ERROR_INIT;
@@ -252,6 +260,7 @@ static const struct {
     {"mv", phone_mv, "moves an item"},
     {"pad", phone_pad, "prints or writes a scratchpad"},
     {"list", phone_list, "prints the lists"},
+    {"jot", phone_jot, "captures text, drawings and files, or shows or deletes them"},
     {"sync", verb_sync, "syncs with the computer"},
     {"discover", verb_discover, "lists the servers on the network"},
     {"export", phone_export, "prints the whole state as JSON"},

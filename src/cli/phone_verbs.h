@@ -16,4 +16,7 @@ int phone_pad(const char *folder, int argc, char **argv);
 int phone_list(const char *folder, int argc, char **argv);
 int phone_export(const char *folder, int argc, char **argv);
 
+/* phone_jot.c */
+int phone_jot(const char *folder, int argc, char **argv);
+
 #endif

@@ -20,7 +20,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { MAX_PAIRING = 64 << 10, MAX_STATE = 1 << 30 };
+enum { MAX_PAIRING = 64 << 10, MAX_STATE = 1 << 30 }; /* bytes */
 
 struct phone_folder {
     char *path;
@@ -333,6 +333,50 @@ int phone_folder_write(const phone_folder *f, const trivet_merge_state *state, i
     int result = replace_file(f, "phone.json", head, json, len, "}\n", err);
     free(json);
     return result;
+}
+
+/* ---- jots ---- */
+
+int phone_folder_read_jots(const phone_folder *f, json_t **out, edit_error *err) {
+    char *text = NULL;
+    size_t len = 0;
+    int got = read_file(f, "jots.json", MAX_STATE, &text, &len, err);
+    if (got < 0)
+        return -1;
+    *out = got == 1 ? json_array() : json_loadb(text, len, 0, NULL);
+    free(text);
+    if (json_is_array(*out))
+        return 0;
+    json_decref(*out);
+    return refuse(err, EX_DATAERR, "%s/jots.json is damaged; bring it back from a backup", f->path);
+}
+
+int phone_folder_write_jots(const phone_folder *f, json_t *jots, edit_error *err) {
+    char *text = json_dumps(jots, JSON_COMPACT);
+    int result =
+        text != NULL ? replace_file(f, "jots.json", "", text, strlen(text), "\n", err) : out_of_memory(err);
+    free(text);
+    return result;
+}
+
+/* jot-file-ID, beside the rest; false where the id is none of ours. */
+static bool jot_file_name(const char *id, char name[static 64]) {
+    size_t len = strlen(id);
+    snprintf(name, 64, "jot-file-%s", id);
+    return len > 0 && len <= 40 && strspn(id, "0123456789abcdef") == len;
+}
+
+int phone_folder_read_jot_file(const phone_folder *f, const char *id, char **out, size_t *len,
+                               edit_error *err) {
+    char name[64];
+    return jot_file_name(id, name) ? read_file(f, name, MAX_STATE, out, len, err) : 1;
+}
+
+int phone_folder_write_jot_file(const phone_folder *f, const char *id, const char *data, size_t len,
+                                edit_error *err) {
+    char name[64];
+    return jot_file_name(id, name) ? replace_file(f, name, "", data, len, "", err)
+                                   : refuse(err, EX_USAGE, "that is no id of a file");
 }
 
 /* ---- the folder ---- */

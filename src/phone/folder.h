@@ -24,6 +24,7 @@
 
 #include "state/edit.h"
 #include <trivet_merge.h>
+#include <jansson.h>
 #include <trivet_proto.h>
 
 typedef struct phone_folder phone_folder;
@@ -59,5 +60,18 @@ int phone_folder_lock_sync(phone_folder *f, edit_error *err);
 int phone_folder_read(const phone_folder *f, trivet_merge_state **state, int64_t *since, edit_error *err);
 int phone_folder_write(const phone_folder *f, const trivet_merge_state *state, int64_t since,
                        edit_error *err);
+
+/*
+ * Its jots (phone/jots.h): jots.json, an array, and each file as jot-file-ID. Of a phone that has none yet the array
+ * is empty. *out is a new reference. Writing only under phone_folder_lock.
+ */
+int phone_folder_read_jots(const phone_folder *f, json_t **out, edit_error *err);
+int phone_folder_write_jots(const phone_folder *f, json_t *jots, edit_error *err);
+
+/* A file's bytes, by an id of this program's making. Reading gives 1 where there is none. */
+int phone_folder_read_jot_file(const phone_folder *f, const char *id, char **out, size_t *len,
+                               edit_error *err);
+int phone_folder_write_jot_file(const phone_folder *f, const char *id, const char *data, size_t len,
+                                edit_error *err);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "net/client.h"
 #include "net/websocket.h"
+#include "phone/jots.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,9 @@ typedef struct {
     char peer[300]; /* "192.168.1.7:8080", for messages */
     bool decided;   /* the outcome stands */
     bool synced;
+    int64_t stay;       /* ms */
+    int64_t stay_until; /* ms of uv_now; 0: goes when the sync is decided */
+    bool has_jots;
 } session;
 
 static int64_t now_ms(void) {
@@ -220,6 +224,12 @@ static int apply(session *s, const trivet_proto_message *confirm, application *a
     return 0;
 }
 
+/* The computer may have more to ask. */
+static void stay_on(session *s) {
+    if (s->stay_until > 0 || (s->has_jots && s->stay > 0))
+        s->stay_until = (int64_t)uv_now(&s->loop) + s->stay;
+}
+
 static void confirmed(session *s, const trivet_proto_message *confirm) {
     if (s->decided)
         return;
@@ -237,18 +247,49 @@ static void confirmed(session *s, const trivet_proto_message *confirm) {
     if (apply(s, confirm, &a, &since) == 0) {
         s->result->since = since;
         s->decided = s->synced = true;
+        stay_on(s);
     }
     phone_folder_unlock(s->folder);
     application_release(&a);
 }
 
-/* As the app does: it asks for a sync and tells what jots it has, in one go. This phone takes none. */
+/* ---- jots ---- */
+
+static int send_manifest(session *s) {
+    edit_error err = EDIT_ERROR_INIT;
+    json_t *manifest = phone_jots_manifest(s->folder, &err);
+    if (manifest == NULL) {
+        fail_with(s, &err);
+        return 0; /* told */
+    }
+    s->has_jots = s->has_jots || json_array_size(json_object_get(manifest, "jots")) > 0;
+    int sent = trivet_proto_phone_send(s->machine, TRIVET_PROTO_JOT_MANIFEST, manifest);
+    json_decref(manifest);
+    return sent;
+}
+
+static void answer_jots(session *s, const trivet_proto_message *message) {
+    edit_error err = EDIT_ERROR_INIT;
+    trivet_proto_type type = TRIVET_PROTO_UNKNOWN;
+    json_t *body = NULL;
+    bool manifest = false;
+    if (phone_jots_answer(s->folder, message, &type, &body, &manifest, &err) != 0) {
+        fail_with(s, &err);
+        return;
+    }
+    if (body != NULL)
+        (void)trivet_proto_phone_send(s->machine, type,
+                                      body); /* one that does not fit a message goes unanswered */
+    json_decref(body);
+    if (manifest)
+        (void)send_manifest(s);
+    stay_on(s);
+}
+
+/* As the app does: it asks for a sync and tells what jots it has, in one go. */
 static void ask(session *s) {
-    json_t *none = json_pack("{s:[]}", "jots");
-    if (none == NULL || trivet_proto_phone_request_sync(s->machine) != 0 ||
-        trivet_proto_phone_send(s->machine, TRIVET_PROTO_JOT_MANIFEST, none) != 0)
+    if (trivet_proto_phone_request_sync(s->machine) != 0 || send_manifest(s) != 0)
         fail(s, EX_SOFTWARE, "could not ask %s for a sync", s->peer);
-    json_decref(none);
 }
 
 static void handle(session *s, const trivet_proto_event *event) {
@@ -279,7 +320,10 @@ static void handle(session *s, const trivet_proto_event *event) {
         else
             fail(s, EX_PROTOCOL, "%s does not speak this protocol: %s", s->peer, event->error.reason);
         break;
-    default: /* jots and files: this phone has none, and said so */
+    case TRIVET_PROTO_EVENT_MESSAGE:
+        answer_jots(s, &event->message);
+        break;
+    default:
         break;
     }
 }
@@ -292,8 +336,14 @@ static void arm(session *s) {
     int64_t at = trivet_proto_phone_deadline(s->machine);
     if (at > s->deadline)
         at = s->deadline;
+    if (s->synced && at > s->stay_until)
+        at = s->stay_until;
     int64_t now = (int64_t)uv_now(&s->loop);
     uv_timer_start(&s->timer, on_timer, at > now ? (uint64_t)(at - now) : 0, 0);
+}
+
+static bool is_staying(const session *s) {
+    return s->synced && s->stay_until > (int64_t)uv_now(&s->loop);
 }
 
 static void pump(session *s) {
@@ -304,7 +354,7 @@ static void pump(session *s) {
         handle(s, &event);
         trivet_proto_event_release(&event);
     }
-    if (s->decided) /* refused by the machine where it has ended the connection itself */
+    if (s->decided && !is_staying(s)) /* refused by the machine where it has ended the connection itself */
         (void)trivet_proto_phone_close(s->machine, TRIVET_PROTO_CLOSE_DONE, "");
     trivet_proto_output output;
     while (trivet_proto_phone_output(s->machine, &output)) {
@@ -319,7 +369,7 @@ static void pump(session *s) {
         }
         trivet_proto_output_release(&output);
     }
-    if (s->decided)
+    if (s->decided && !is_staying(s))
         uv_timer_stop(&s->timer); /* the websocket's own close time-out is the last word */
     else
         arm(s);
@@ -388,7 +438,9 @@ static void run_loop(session *s, const phone_session_options *options) {
     websocket_options socket = WEBSOCKET_OPTIONS_INIT;
     uv_timer_init(&s->loop, &s->timer);
     s->timer.data = s;
-    s->deadline = (int64_t)(uv_now(&s->loop) + options->timeout);
+    s->deadline = (int64_t)(uv_now(&s->loop) + options->timeout + options->stay);
+    s->stay = (int64_t)options->stay;
+    s->has_jots = options->always;
     int code = client_connect(&s->loop, pairing->ip, pairing->port, options->connect_timeout, &socket,
                               &CLIENT_EVENTS, s);
     if (code != 0)

@@ -15,10 +15,13 @@
 typedef struct {
     uint64_t connect_timeout; /* ms, until the WebSocket is open */
     uint64_t timeout;         /* ms, for all of it: a question may wait 60 s in each of three rounds */
+    uint64_t stay; /* ms to stay connected after the sync, for the computer to ask for jots, from its last
+                                 question on; without jots it goes at once, unless `always` */
+    bool always;
 } phone_session_options;
 
 #define PHONE_SESSION_OPTIONS_INIT                                                                           \
-    { 10000, 300000 }
+    { 10000, 300000, 1500, false }
 
 /* What the sync changed on the phone. */
 typedef struct {

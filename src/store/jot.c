@@ -158,7 +158,8 @@ int jot_manifest(store *s, const char *device, const jot_seen *seen, size_t coun
     *ask_count = 0;
     int rc = sorted != NULL && *ask != NULL ? sql_enter(s, &own, err) : store_out_of_memory(err);
     if (rc == 0) {
-        memcpy(sorted, seen, count * sizeof *seen);
+        if (count > 0)
+            memcpy(sorted, seen, count * sizeof *seen);
         qsort(sorted, count, sizeof *sorted, compare_seen);
         sqlite3_stmt *q = sql_get(s, SQL_JOT_ADOPT, err);
         sql_text(q, 1, device);

@@ -306,3 +306,44 @@ scenario('backup, restore and fsck know them', async (s) => {
     await allStored(s, list[0].jot, 2);
     await s.cli(['fsck']);
 });
+
+scenario('trivet phone has jots too', async (s) => {
+    await s.serve();
+    const state = s.file('p'), code = JSON.stringify(await s.pair()), photo = s.file('a photo.jpg');
+    const phone = (args, options) => s.run(['phone', '--state', state, ...args], options);
+    fs.writeFileSync(photo, randomBytes(100000));
+    await phone(['init', '--pairing', code]);
+    await phone(['jot', 'add', '--text', s.text('a thought'), '--drawing', '["M0 0L9 9"]', '--image', photo, '--file', photo, '1']);
+    await phone(['jot', 'add', '--text', s.text('another'), '2']);
+    await phone(['sync']);
+    assert.deepEqual(await states(s, 1), ['stored', 'stored']);
+    await s.cli(['jots', 'get', '--all', '--to', s.file('out')]);
+    assert.deepEqual(fs.readFileSync(path.join(s.file('out'), 'jot-1/a photo.jpg')), fs.readFileSync(photo));
+    // Connected for longer: refreshed, and cleared.
+    const staying = phone(['sync', '--stay', '3']);
+    await s.eventually('it is connected', async () => (await s.json(['devices']))[0].connected);
+    await s.eventually('it can be asked', async () => (await s.cli(['jots', '--refresh'], { expect: null })).status === 0);
+    await s.cli(['jots', 'clear', '--yes', '2']);
+    await staying;
+    const left = JSON.parse((await phone(['jot', 'list'])).stdout);
+    assert.deepEqual(left.map((jot) => jot.id), [1]);
+    assert.ok((await byId(s, 2)).gone > 0);
+    await phone(['jot', 'rm', '1']);
+    await phone(['jot', 'rm', '1'], { expect: 66 });
+});
+
+scenario('a full disk: refused with a message, and it comes when there is room again', async (s) => {
+    // A limit on the size of a file says the same as a full disk: the database stays below it.
+    await s.serve({ wrap: ['prlimit', '--fsize=1500000'] });
+    const phone = await s.phone();
+    const bytes = randomBytes(2000000);
+    phone.setJot(1, { text: s.text('text'), files: [{ id: 'a', kind: 'image', bytes }, { id: 'b', kind: 'image', bytes: Buffer.from('b') }] });
+    await s.confirmed(phone, { stay: true });
+    await s.server.says(/no space left/);
+    assert.deepEqual(inFolder(s).filter((name) => name.startsWith('incoming-')), []);
+    phone.add('lists', 0, s.text('milk')); // the lists go on
+    await s.confirmed(phone);
+    await s.restart();
+    await s.confirmed(phone, { stay: true });
+    await allStored(s, 1, 2);
+});
