@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { assert, scenario } from './harness.mjs';
+import { assert, scenario, sleep } from './harness.mjs';
 
 const jots = (s) => s.json(['jots']);
 const byId = async (s, id) => (await jots(s)).find((jot) => jot.jot === id);
@@ -231,6 +231,19 @@ scenario('a sync in the middle of a file is not cut short, and asks for no file'
     const end = await phone.wait(['confirmed', 'cancelled', 'closed']);
     assert.equal(end.kind, 'confirmed');
     await allStored(s, 1, 2);
+});
+
+scenario('no file is asked for between the rounds of a sync', async (s) => {
+    await s.serve();
+    await s.add(s.text('of the computer'));
+    const phone = await s.phone();
+    phone.add('lists', 0, s.text('of the phone'));
+    phone.setJot(1, { files: [{ id: 'a', bytes: Buffer.from('a') }] });
+    // app.mjs complains of a file_request that comes before the confirm; there is time enough for one.
+    phone.hooks.onState = (message, round) => (round === 2 ? sleep(300) : undefined);
+    const { rounds } = await s.confirmed(phone, { stay: true });
+    assert.equal(rounds, 2);
+    await allStored(s, 1, 1);
 });
 
 scenario('kill -9 at any moment: what counts as stored is there', async (s) => {
