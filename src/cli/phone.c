@@ -61,9 +61,9 @@ static int init_with(const char *folder, const char *from, const char *name, con
         status = print_failure(
             EX_DATAERR, "that is no pairing code (%s%s%s); `trivet pair --json` on the computer makes one",
             bad.path, bad.path[0] == '\0' ? "" : ": ", bad.reason);
-    else if (pairing.secret[0] == '\0')
+    else if (pairing.secret[0] == '\0' && pairing.device[0] == '\0')
         status = print_failure(
-            EX_DATAERR, "this code is for a browser and has no secret; make one with `trivet pair --json`");
+            EX_DATAERR, "this code has neither a secret nor a device; make one with `trivet pair --json`");
     else if (phone_folder_init(folder, &pairing, name, &err) != 0)
         status = print_failure(err.status, "%s", err.message);
     else {
@@ -129,17 +129,21 @@ static void print_synced_json(const phone_session_result *r) {
 }
 
 static int verb_sync(const char *folder, int argc, char **argv) {
-    const char *typed = NULL, *stay = NULL;
-    bool look = false, moved = false;
+    const char *typed = NULL, *stay = NULL, *pick = NULL, *use = NULL;
+    bool look = false, moved = false, version_1 = false;
     const cli_option options[] = {
         {"stay", "SECONDS", "stay connected so long after the computer's last question about jots",
          .string = &stay},
         {"timeout", "SECONDS", "how long all of it may take (default: 300)", .string = &typed},
         {"discover", NULL, "look for the computer on the network if it is not where it was", .flag = &look},
+        {"pick", "SIDE", "answer ties: phone or computer", .string = &pick},
+        {"use", "SIDE", "answer a large change: phone, computer or both", .string = &use},
+        {"v1", NULL, "speak version 1 of the protocol, in which an eavesdropper can pose as either",
+         .flag = &version_1},
         CLI_OPTIONS_END};
     const cli_usage usage = {
         "phone sync",
-        "[--timeout SECONDS] [--stay SECONDS] [--discover]",
+        "[--timeout SECONDS] [--stay SECONDS] [--discover] [--pick SIDE] [--use SIDE] [--v1]",
         "Syncs with the computer that the phone is paired with. The exit status is 0 after a sync, 1 where "
         "the\ncomputer gave it up, 69 where it cannot be reached, 76 where it breaks the protocol, 77 where "
         "it does\nnot accept the pairing.",
@@ -156,7 +160,14 @@ static int verb_sync(const char *folder, int argc, char **argv) {
         return EX_USAGE;
     if (stay != NULL && !options_number("phone sync", "--stay", stay, 0, 86400, &stay_seconds))
         return EX_USAGE;
+    if ((pick != NULL && strcmp(pick, "phone") != 0 && strcmp(pick, "computer") != 0) ||
+        (use != NULL && strcmp(use, "phone") != 0 && strcmp(use, "computer") != 0 &&
+         strcmp(use, "both") != 0))
+        return options_refuse("phone sync", "--pick is phone or computer, --use phone, computer or both");
     phone_session_options session = PHONE_SESSION_OPTIONS_INIT;
+    session.version_1 = version_1;
+    session.pick = pick;
+    session.use = use;
     session.timeout = (uint64_t)seconds * 1000;
     if (stay != NULL) {
         session.stay = (uint64_t)stay_seconds * 1000;

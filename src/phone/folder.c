@@ -27,6 +27,7 @@ struct phone_folder {
     int fd;               /* of the folder */
     int lock_fd, sync_fd; /* -1 while not held */
     trivet_proto_pairing pairing;
+    int gen; /* of pairing.k */
     char name[257];
 };
 
@@ -190,6 +191,10 @@ static int write_pairing(const phone_folder *f, edit_error *err) {
         out_of_memory(err);
         goto out;
     }
+    if (f->gen != 0 && json_object_set_new(object, "gen", json_integer(f->gen)) != 0) {
+        out_of_memory(err);
+        goto out;
+    }
     if (json_object_set_new(object, "deviceId", json_string(f->name)) != 0) {
         refuse(err, EX_USAGE, "the name must be UTF-8");
         goto out;
@@ -232,6 +237,7 @@ static int read_pairing(phone_folder *f, edit_error *err) {
                f->path, f->path);
     } else {
         memcpy(f->name, name, strlen(name) + 1);
+        f->gen = json_integer_value(json_object_get(object, "gen")) == 1;
         result = 0;
     }
     json_decref(object);
@@ -240,11 +246,8 @@ static int read_pairing(phone_folder *f, edit_error *err) {
     return result;
 }
 
-int phone_folder_move(phone_folder *f, const char *ip, uint16_t port, bool keep, edit_error *err) {
-    snprintf(f->pairing.ip, sizeof f->pairing.ip, "%s", ip);
-    f->pairing.port = port;
-    if (!keep)
-        return 0;
+/* Under the lock, which another's hand may hold. */
+static int rewrite_pairing(phone_folder *f, edit_error *err) {
     bool held = f->lock_fd >= 0;
     if (phone_folder_lock(f, err) != 0)
         return -1;
@@ -252,6 +255,30 @@ int phone_folder_move(phone_folder *f, const char *ip, uint16_t port, bool keep,
     if (!held)
         phone_folder_unlock(f);
     return result;
+}
+
+int phone_folder_gen(const phone_folder *f) {
+    return f->gen;
+}
+
+int phone_folder_keep_key(phone_folder *f, const uint8_t key[static 32], edit_error *err) {
+    memcpy(f->pairing.k, key, sizeof f->pairing.k);
+    f->pairing.has_k = true;
+    f->gen = 1;
+    return rewrite_pairing(f, err);
+}
+
+int phone_folder_drop_key(phone_folder *f, edit_error *err) {
+    sodium_memzero(f->pairing.k, sizeof f->pairing.k);
+    f->pairing.has_k = false;
+    f->gen = 0;
+    return rewrite_pairing(f, err);
+}
+
+int phone_folder_move(phone_folder *f, const char *ip, uint16_t port, bool keep, edit_error *err) {
+    snprintf(f->pairing.ip, sizeof f->pairing.ip, "%s", ip);
+    f->pairing.port = port;
+    return keep ? rewrite_pairing(f, err) : 0;
 }
 
 /* ---- the state ---- */
@@ -464,6 +491,7 @@ int phone_folder_init(const char *path, const trivet_proto_pairing *pairing, con
     else if (read_pairing(f, &none) != 0)
         machine_name(f->name, sizeof f->name);
     f->pairing = *pairing;
+    f->gen = 0;
     /* The state first: a folder with a pairing always has one. */
     if (ensure_state(f, err) == 0)
         result = write_pairing(f, err);

@@ -1,7 +1,8 @@
 /*
  * folder.h - a phone in a folder: what `trivet phone` keeps between two commands.
  *
- *     pairing.json   the code that `trivet pair` gave, and the name that the phone goes by
+ *     pairing.json   the code that `trivet pair` gave, and the name that the phone goes by; once the device key is there,
+ *                    that stands in the place of the code's `k`, and "gen":1 beside it
  *     phone.json     {"since":N,"state":{...}}: the lists, and when the last sync was applied
  *     lock           held while phone.json is read or changed, never for longer
  *     sync.lock      held by the one sync that may run
@@ -44,6 +45,15 @@ void phone_folder_close(phone_folder *f); /* NULL is fine; gives up both locks *
 const trivet_proto_pairing *phone_folder_pairing(const phone_folder *f);
 const char *phone_folder_name(const phone_folder *f);
 const char *phone_folder_path(const phone_folder *f);
+
+/* Of the protocol's version 2: the generation of the pairing's `k` (protocol §7). */
+int phone_folder_gen(const phone_folder *f);
+
+/* The first session's device key, which the computer keeps already, takes the place of the code's `k`, in one step. */
+int phone_folder_keep_key(phone_folder *f, const uint8_t key[static 32], edit_error *err);
+
+/* The pairing was used with version 1, with which the computer has erased `k`. */
+int phone_folder_drop_key(phone_folder *f, edit_error *err);
 
 /* From now on the computer is looked for there, as a pairing writes it; `keep`: by later commands, too. */
 int phone_folder_move(phone_folder *f, const char *ip, uint16_t port, bool keep, edit_error *err);

@@ -23,6 +23,8 @@
 
 typedef struct {
     phone_folder *folder;
+    const phone_session_options *options;
+    bool version_2;
     phone_session_result *result;
     edit_error *err;
     uv_loop_t loop;
@@ -78,7 +80,8 @@ static void fail_closed(session *s, int code) {
              s->peer);
         break;
     case TRIVET_PROTO_CLOSE_VERSION:
-        fail(s, EX_PROTOCOL, "%s refuses version 1 of the protocol for this phone", s->peer);
+        fail(s, EX_PROTOCOL, "%s refuses version %d of the protocol for this phone", s->peer,
+             s->version_2 ? 2 : 1);
         break;
     case TRIVET_PROTO_CLOSE_REPLACED:
         fail(s, EX_TEMPFAIL,
@@ -107,6 +110,11 @@ static void fail_closed(session *s, int code) {
 /* Answers with the state as it is now, and remembers it. */
 static void answer(session *s) {
     edit_error err = EDIT_ERROR_INIT;
+    if (!s->version_2 && phone_folder_pairing(s->folder)->has_k &&
+        phone_folder_drop_key(s->folder, &err) != 0) {
+        fail_with(s, &err);
+        return;
+    }
     trivet_merge_state *state = NULL;
     int64_t since = 0;
     int got = phone_folder_lock(s->folder, &err);
@@ -247,6 +255,8 @@ static void confirmed(session *s, const trivet_proto_message *confirm) {
     if (apply(s, confirm, &a, &since) == 0) {
         s->result->since = since;
         s->decided = s->synced = true;
+        /* Whether it arrives or not: without it the next sync finds the same out. */
+        (void)trivet_proto_phone_ack(s->machine, since);
         stay_on(s);
     }
     phone_folder_unlock(s->folder);
@@ -292,8 +302,62 @@ static void ask(session *s) {
         fail(s, EX_SOFTWARE, "could not ask %s for a sync", s->peer);
 }
 
+/* The same pick for every tie; members that a tie lacks are left out. */
+static json_t *picks_for(const json_t *ties, const char *side) {
+    json_t *picks = json_array();
+    for (size_t i = 0; i < json_array_size(ties); i++) {
+        const json_t *tie = json_array_get(ties, i);
+        json_array_append_new(
+            picks, json_pack("{s:O, s:O, s:O*, s:O, s:s}", "section", json_object_get(tie, "section"), "slot",
+                             json_object_get(tie, "slot"), "itemId", json_object_get(tie, "itemId"), "field",
+                             json_object_get(tie, "field"), "pick", side));
+    }
+    return picks;
+}
+
+/* A question: answered as the user said, or left to the computer's. */
+static void conflict(session *s, const json_t *body) {
+    const json_t *ties = json_object_get(body, "ties");
+    const char *word = ties != NULL ? s->options->pick : s->options->use;
+    json_t *resolve = NULL;
+    if (word == NULL)
+        return;
+    if (ties != NULL)
+        resolve = json_pack("{s:O, s:o}", "id", json_object_get(body, "id"), "picks", picks_for(ties, word));
+    else
+        resolve = json_pack("{s:O, s:s}", "id", json_object_get(body, "id"), "choice", word);
+    if (resolve == NULL || trivet_proto_phone_send(s->machine, TRIVET_PROTO_RESOLVE, resolve) != 0)
+        fail(s, EX_SOFTWARE, "could not answer the question of %s; nothing was changed", s->peer);
+    json_decref(resolve);
+}
+
+static void keep_key(session *s, const uint8_t *key) {
+    edit_error err = EDIT_ERROR_INIT;
+    if (phone_folder_keep_key(s->folder, key, &err) != 0)
+        fail_with(s, &err);
+}
+
 static void handle(session *s, const trivet_proto_event *event) {
     switch (event->kind) {
+    case TRIVET_PROTO_EVENT_NOT_PROVEN:
+        fail(
+            s, EX_NOPERM,
+            "%s could not prove that it is the computer that this phone is paired with, and was told "
+            "nothing: it "
+            "is another one, somebody stands in between, or it no longer accepts this pairing. If `trivet "
+            "devices` there says so, make a new code with `trivet pair --json` and run `trivet phone --state "
+            "%s init` with it",
+            s->peer, phone_folder_path(s->folder));
+        break;
+    case TRIVET_PROTO_EVENT_DEVICE_KEY:
+        keep_key(s, event->device_key);
+        break;
+    case TRIVET_PROTO_EVENT_MESSAGE:
+        if (event->type == TRIVET_PROTO_CONFLICT)
+            conflict(s, event->message.body);
+        else if (event->type != TRIVET_PROTO_ERROR)
+            answer_jots(s, &event->message);
+        break;
     case TRIVET_PROTO_EVENT_READY:
         ask(s);
         break;
@@ -319,9 +383,6 @@ static void handle(session *s, const trivet_proto_event *event) {
             fail_closed(s, event->close_code);
         else
             fail(s, EX_PROTOCOL, "%s does not speak this protocol: %s", s->peer, event->error.reason);
-        break;
-    case TRIVET_PROTO_EVENT_MESSAGE:
-        answer_jots(s, &event->message);
         break;
     default:
         break;
@@ -410,7 +471,14 @@ static void on_open(void *owner, websocket *ws) {
     websocket_set_owner(ws, &SOCKET_EVENTS, s);
     trivet_proto_phone_options options = TRIVET_PROTO_PHONE_OPTIONS_INIT;
     websocket_set_message_limit(ws, options.max_message);
-    options.secret = phone_folder_pairing(s->folder)->secret;
+    if (s->version_2) {
+        options.pairing_key = phone_folder_pairing(s->folder)->k;
+        options.device = phone_folder_pairing(s->folder)->device;
+        options.gen = phone_folder_gen(s->folder);
+        options.clock = now_ms();
+    } else {
+        options.secret = phone_folder_pairing(s->folder)->secret;
+    }
     options.device_id = phone_folder_name(s->folder);
     options.last_sync = s->result->since;
     s->machine = trivet_proto_phone_new(&options, (int64_t)uv_now(&s->loop));
@@ -468,15 +536,21 @@ int phone_session_run(phone_folder *folder, const phone_session_options *options
     const phone_session_options defaults = PHONE_SESSION_OPTIONS_INIT;
     const trivet_proto_pairing *pairing = phone_folder_pairing(folder);
     session s = {.folder = folder, .result = result, .err = err};
+    s.options = options == NULL ? &defaults : options;
+    s.version_2 = !s.options->version_1 && pairing->has_k && pairing->device[0] != '\0';
     memset(result, 0, sizeof *result);
     snprintf(s.peer, sizeof s.peer, "%s:%u", pairing->ip, (unsigned)pairing->port);
+    if (!s.version_2 && pairing->secret[0] == '\0') {
+        fail(&s, EX_USAGE, "this pairing is for version 2 of the protocol alone; leave --v1 out");
+        return -1;
+    }
     if (phone_folder_lock_sync(folder, err) != 0 || read_since(&s) != 0)
         return -1;
     if (uv_loop_init(&s.loop) != 0) {
         fail(&s, EX_OSERR, "out of memory");
         return -1;
     }
-    run_loop(&s, options == NULL ? &defaults : options);
+    run_loop(&s, s.options);
     trivet_proto_phone_free(s.machine);
     free(s.answered);
     return s.synced ? 0 : -1;

@@ -6,6 +6,9 @@
  * answer holds the state as it is at that moment (the computer merges anew where it changed, protocol §4.6),
  * and what came in between the last answer and the confirm is merged over the confirmed state, with the
  * answered one as ancestor, before that is stored.
+ *
+ * Version 2 of the protocol is spoken where the pairing has a key for it, and never left for version 1 because of anything
+ * that came over the network.
  */
 #ifndef TRIVET_PHONE_SESSION_H
 #define TRIVET_PHONE_SESSION_H
@@ -18,10 +21,14 @@ typedef struct {
     uint64_t stay; /* ms to stay connected after the sync, for the computer to ask for jots, from its last
                                  question on; without jots it goes at once, unless `always` */
     bool always;
+    bool version_1; /* of the protocol, though the pairing could do version 2 */
+    /* How this phone's user answers a question, where the protocol's version lets them: "phone" or "computer" to ties,
+     * those or "both" to a large change. NULL: not at all. */
+    const char *pick, *use;
 } phone_session_options;
 
 #define PHONE_SESSION_OPTIONS_INIT                                                                           \
-    { 10000, 300000, 1500, false }
+    { 10000, 300000, 1500, false, false, NULL, NULL }
 
 /* What the sync changed on the phone. */
 typedef struct {

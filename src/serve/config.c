@@ -35,6 +35,7 @@ static const struct key keys[] = {
     {"name", TEXT, FIELD(name), "", .live = true},
     {"mdns", CHOICE, FIELD(mdns), "on", .words = "off on"},
     {"allow", CHOICE, FIELD(allow_any), "local", .words = "local any", .live = true},
+    {"v1", CHOICE, FIELD(v1), "allow", .words = "deny allow", .live = true},
     {"ask_timeout", DURATION, FIELD(ask_timeout), "60s", .min = 100, .max = 24 * HOURS, .live = true},
     {"answer_timeout", DURATION, FIELD(answer_timeout), "30s", .min = 100, .max = HOURS, .live = true},
     {"handshake_timeout", DURATION, FIELD(handshake_timeout), "10s", .min = 100, .max = HOURS, .live = true},

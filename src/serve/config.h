@@ -30,6 +30,7 @@ typedef struct {
     char name[257]; /* the server's name; "": the machine's */
     bool mdns;
     bool allow_any;
+    bool v1;                                                /* version 1 of the protocol is allowed */
     int64_t ask_timeout, answer_timeout, handshake_timeout; /* ms */
     size_t max_message;                                     /* bytes */
     size_t max_queued;                                      /* bytes, per connection */

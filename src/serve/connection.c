@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "serve/jots.h"
 #include "serve/peer_log.h"
+#include "serve/reconcile.h"
 #include "serve/sync.h"
 #include "store/device.h"
 
@@ -29,12 +30,17 @@ struct connection {
     bool accepted, pumping, synced;
     uint64_t opened; /* uv_now() */
     device device;
+    device_keys keys; /* version 2, from its key_init to its handshake */
+    int64_t clock_offset;
+    int64_t confirmed; /* the record of the last confirm, until it was acknowledged; 0: none */
     char phone[257];
     char label[64];
     char address[ADDRESS_SIZE];
     sync_run *sync;
     jots *jots; /* from the handshake on; NULL: no memory for it, and none are taken */
 };
+
+enum { CLOCK_SLACK = 5000 /* ms; a phone's clock that is nearer counts as right (protocol §7) */ };
 
 int64_t wall_clock(void) {
     struct timespec now;
@@ -71,6 +77,7 @@ void connection_let_go(connection *c) {
         return;
     trivet_proto_computer_free(c->machine);
     jots_free(c->jots);
+    sodium_memzero(&c->keys, sizeof c->keys);
     free(c);
 }
 
@@ -118,6 +125,57 @@ static void on_timer_closed(uv_handle_t *handle) {
     connection_let_go(handle->data);
 }
 
+/* ---- version 2: which key a device has. The answer to a device that is not there takes the same way ---- */
+
+struct lookup {
+    worker_job job;
+    connection *connection;
+    char device[65];
+    int gen;
+    device_keys keys;
+    int rc;
+    store_error err;
+};
+
+static void run_lookup(worker_job *job) {
+    struct lookup *l = (struct lookup *)job;
+
+    l->rc = device_keys_get(l->connection->host->store, l->device, wall_clock(), &l->keys, &l->err);
+}
+
+static void done_lookup(worker_job *job) {
+    struct lookup *l = (struct lookup *)job;
+    connection *c = l->connection;
+
+    if (l->rc == 0 || l->rc == STORE_NONE) {
+        c->keys = l->keys;
+        trivet_proto_computer_key(c->machine, l->keys.has[l->gen] ? l->keys.key[l->gen] : NULL, loop_time(c));
+    } else {
+        log_error("a phone cannot be let in: %s", l->err.message);
+        event_store_error(c->host, &l->err);
+        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "The server's store does not answer");
+    }
+    connection_pump(c);
+    connection_let_go(c);
+    sodium_memzero(l, sizeof *l);
+    free(l);
+}
+
+static void look_up_key(connection *c, const trivet_proto_event *event) {
+    struct lookup *l = calloc(1, sizeof *l);
+
+    if (!l) {
+        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "Out of memory");
+        return;
+    }
+    l->job = (worker_job){run_lookup, done_lookup, NULL};
+    l->connection = c;
+    l->gen = event->gen;
+    snprintf(l->device, sizeof l->device, "%s", event->device);
+    connection_hold(c);
+    worker_submit(c->host->worker, &l->job);
+}
+
 /* ---- the handshake: the secret is checked on the worker, since only that touches the store ---- */
 
 struct check {
@@ -126,25 +184,36 @@ struct check {
     char secret[512];
     char phone[257], address[64];
     bool fits;
+    int version, gen;
+    char id[65]; /* version 2, likewise the keys; the peer has proved that it holds them */
+    device_keys keys;
+    uint8_t k1[32];
     device device;
     bool new_phone, new_network;
     int rc;
     store_error err;
 };
 
+static int note_seen(struct check *k, store *s, int64_t now) {
+    return k->version == 1 ? device_seen(s, k->device.id, k->phone, k->address, now, &k->new_phone, &k->err)
+                           : device_seen_version_2(s, k->id, k->gen, &k->keys, k->k1, k->phone, k->address,
+                                                   now, &k->device, &k->new_phone, &k->err);
+}
+
 static void run_check(worker_job *job) {
     struct check *k = (struct check *)job;
     store *s = k->connection->host->store;
     int64_t now = wall_clock();
 
-    k->rc = k->fits ? device_by_secret(s, k->secret, now, &k->device, &k->err) : STORE_NONE;
+    if (k->version == 1)
+        k->rc = k->fits ? device_by_secret(s, k->secret, now, &k->device, &k->err) : STORE_NONE;
     sodium_memzero(k->secret, sizeof k->secret);
-    if (k->rc != 0)
+    if (k->rc != 0 || (k->version == 1 && k->device.version_2_at != 0))
         return;
     char network[ADDRESS_SIZE];
     address_network(k->address, network);
     if ((k->rc = store_begin(s, &k->err)) == 0)
-        k->rc = device_seen(s, k->device.id, k->phone, k->address, now, &k->new_phone, &k->err);
+        k->rc = note_seen(k, s, now);
     if (k->rc == 0)
         k->rc = device_network_seen(s, k->device.id, network, now, &k->new_network, &k->err);
     if (k->rc == 0)
@@ -197,8 +266,15 @@ static void done_check(worker_job *job) {
     struct check *k = (struct check *)job;
     connection *c = k->connection;
 
-    if (k->rc == STORE_NONE) {
+    if (k->rc == STORE_NONE && k->version == 1) {
         turn_away(c, k);
+    } else if (k->rc == STORE_NONE) {
+        /* The pairing has moved on between its key_init and its first frame. */
+        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "Connect again");
+    } else if (k->rc == 0 && k->version == 1 && k->device.version_2_at != 0) {
+        SAY(c, LOG_WARNING,
+            "version 1 was refused to %s: it has spoken version 2, which nobody can listen to", k->device.id);
+        connection_close(c, TRIVET_PROTO_CLOSE_VERSION, "This phone speaks version 2");
     } else if (!c->ws || !websocket_is_open(c->ws)) {
         /* It has gone meanwhile, or was put out: nothing else may make room for it. */
     } else if (k->rc == 0) {
@@ -210,7 +286,18 @@ static void done_check(worker_job *job) {
     }
     connection_pump(c);
     connection_let_go(c);
+    sodium_memzero(k, sizeof *k);
     free(k);
+}
+
+static void take_keys(struct check *k, connection *c, const trivet_proto_event *event) {
+    k->gen = event->gen;
+    snprintf(k->id, sizeof k->id, "%s", event->device);
+    k->keys = c->keys;
+    memcpy(k->k1, event->device_key, sizeof k->k1);
+    sodium_memzero(&c->keys, sizeof c->keys);
+    int64_t offset = wall_clock() - event->clock;
+    c->clock_offset = offset > CLOCK_SLACK || offset < -CLOCK_SLACK ? offset : 0;
 }
 
 static void check_secret(connection *c, const trivet_proto_event *event) {
@@ -222,13 +309,72 @@ static void check_secret(connection *c, const trivet_proto_event *event) {
     }
     k->job = (worker_job){run_check, done_check, NULL};
     k->connection = c;
-    k->fits = strlen(event->secret) < sizeof k->secret;
+    k->version = event->version;
+    if (k->version == 2)
+        take_keys(k, c, event);
+    k->fits = event->secret && strlen(event->secret) < sizeof k->secret;
     if (k->fits)
         memcpy(k->secret, event->secret, strlen(event->secret) + 1);
     snprintf(k->phone, sizeof k->phone, "%s", event->device_id);
     snprintf(k->address, sizeof k->address, "%s", websocket_address(c->ws));
     connection_hold(c);
     worker_submit(c->host->worker, &k->job);
+}
+
+/* ---- what only version 2 says ---- */
+
+struct ack {
+    worker_job job;
+    connection *connection;
+    int64_t record, since;
+};
+
+static void run_ack(worker_job *job) {
+    struct ack *a = (struct ack *)job;
+    store_error err = STORE_ERROR_INIT;
+
+    /* Where it cannot be kept, the next sync finds out as it does for a phone of version 1. */
+    (void)reconcile_acked(a->connection->host->store, a->record, a->since, &err);
+}
+
+static void done_ack(worker_job *job) {
+    struct ack *a = (struct ack *)job;
+
+    connection_let_go(a->connection);
+    free(a);
+}
+
+/* One for each confirm, so that a phone cannot make work. */
+static void on_ack(connection *c, const json_t *body) {
+    struct ack *a = c->confirmed ? calloc(1, sizeof *a) : NULL;
+
+    if (!a) {
+        if (!c->confirmed)
+            trivet_proto_computer_error(c->machine, "stale", "since", "no confirm waits for it");
+        return;
+    }
+    *a = (struct ack){
+        .connection = c, .record = c->confirmed, .since = json_integer_value(json_object_get(body, "since"))};
+    a->job = (worker_job){run_ack, done_ack, NULL};
+    c->confirmed = 0;
+    connection_hold(c);
+    worker_submit(c->host->worker, &a->job);
+}
+
+static void on_resolve(connection *c, const json_t *body) {
+    const char *path, *why = sync_resolve(c->sync, body, &path);
+
+    if (why)
+        trivet_proto_computer_error(c->machine, strcmp(path, "id") == 0 ? "stale" : "unfitting", path, why);
+}
+
+static void on_other_message(connection *c, const trivet_proto_event *event) {
+    if (event->type == TRIVET_PROTO_SYNC_ACK)
+        on_ack(c, event->message.body);
+    else if (event->type == TRIVET_PROTO_RESOLVE)
+        on_resolve(c, event->message.body);
+    else if (c->jots && event->type != TRIVET_PROTO_DEBUG_LOG && event->type != TRIVET_PROTO_ERROR)
+        jots_message(c->jots, event->type, event->message.body);
 }
 
 /* ---- events of the machine ---- */
@@ -245,6 +391,9 @@ static void on_refused(const connection *c, const trivet_proto_event *event) {
 
 static void act(connection *c, trivet_proto_event *event) {
     switch (event->kind) {
+    case TRIVET_PROTO_EVENT_KEY_WANTED:
+        look_up_key(c, event);
+        break;
     case TRIVET_PROTO_EVENT_HANDSHAKE:
         check_secret(c, event);
         break;
@@ -278,10 +427,9 @@ static void act(connection *c, trivet_proto_event *event) {
             SAY(c, LOG_INFO, "closing with %d: %s", event->close_code, event->error.reason);
         break;
     case TRIVET_PROTO_EVENT_MESSAGE:
-        if (c->jots && event->type != TRIVET_PROTO_DEBUG_LOG)
-            jots_message(c->jots, event->type, event->message.body);
+        on_other_message(c, event);
         break;
-    default: /* what is unknown is ignored (protocol §3) */
+    default:
         break;
     }
 }
@@ -375,6 +523,8 @@ void connection_open(host *h, websocket *ws) {
     options.max_message = h->config->max_message;
     options.handshake_timeout = h->config->handshake_timeout;
     options.answer_timeout = h->config->answer_timeout;
+    options.version_1 = h->config->v1;
+    options.version_2 = true;
     if (c)
         c->machine = trivet_proto_computer_new(&options, (int64_t)uv_now(h->loop));
     if (!c || !c->machine) {
@@ -427,6 +577,18 @@ const char *connection_label(const connection *c) {
 
 int64_t connection_last_sync(const connection *c) {
     return c->device.last_sync_at;
+}
+
+int connection_version(const connection *c) {
+    return trivet_proto_computer_version(c->machine);
+}
+
+int64_t connection_clock_offset(const connection *c) {
+    return c->clock_offset;
+}
+
+void connection_confirmed(connection *c, int64_t record) {
+    c->confirmed = record;
 }
 
 bool connection_is_open(const connection *c) {

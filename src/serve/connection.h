@@ -30,6 +30,9 @@ host *connection_host(const connection *c);
 const char *connection_device(const connection *c);
 const char *connection_phone(const connection *c);
 const char *connection_label(const connection *c);
+int connection_version(const connection *c); /* of the channel: 1 or 2 */
+int64_t connection_clock_offset(
+    const connection *c); /* ms: this clock less the phone's; 0 where it is not known, or small */
 int64_t connection_last_sync(const connection *c); /* ms since 1970 when it connected; 0: never */
 
 bool connection_is_open(const connection *c);
@@ -56,6 +59,9 @@ void connection_sync_ended(connection *c);
 
 /* For sync.c: a sync was committed. Whether it was the device's first. */
 bool connection_first_sync(connection *c);
+
+/* For sync.c: a confirm was sent for this record, which the phone may acknowledge (reconcile_acked). */
+void connection_confirmed(connection *c, int64_t record);
 
 /* event_emit with device, name and address filled in. */
 void connection_tell(const connection *c, server_event *e);

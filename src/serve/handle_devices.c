@@ -18,7 +18,6 @@
 #include <trivet_proto.h>
 
 /* What every phone speaks that ever got in. */
-enum { PROTOCOL = 1 };
 
 /* ---- pair --------------------------------------------------------------------------------------------- */
 
@@ -190,7 +189,10 @@ static json_t *device_json(request *r, const device *d) {
         put(object, "lapses", json_integer(d->lapses_at)) && put(object, "address", text(d->address)) &&
         put(object, "host", text(d->host)) && put(object, "port", json_integer(d->port)) &&
         put(object, "replaces", text(d->replaces)) &&
-        put(object, "protocol", json_integer(d->last_seen_at ? PROTOCOL : 0)) &&
+        put(object, "protocol",
+            json_integer(!d->last_seen_at  ? 0
+                         : d->version_2_at ? 2
+                                           : 1)) &&
         put(object, "phones", phones_json(r, d->id)))
         return object;
     json_decref(object);

@@ -73,6 +73,7 @@ struct reconcile {
     bool proposed;    /* the last outcome was PROPOSE */
     unsigned renewed; /* merges made anew because a side had changed */
     bool changed;
+    int64_t record; /* that the commit made */
     trivet_merge_counts counts;
 
     char *question; /* JSON text; NULL: none is open */
@@ -225,6 +226,7 @@ static trivet_merge_options answer_to_guard(const reconcile *r, const ancestor_c
     options.large = r->large;
     options.large_threshold = 0.0;
     options.guard = choice->guard;
+    options.phone_clock_offset = r->settings.phone_clock_offset;
     return options;
 }
 
@@ -237,6 +239,7 @@ static recording_merge what_to_merge(const reconcile *r, const trivet_merge_pick
 
     m.options = (trivet_merge_options)TRIVET_MERGE_OPTIONS_INIT;
     m.options.large_threshold = 2.0;
+    m.options.phone_clock_offset = r->settings.phone_clock_offset;
     if (r->late.chosen) {
         m.ancestor = r->late.ancestor;
         m.computer = r->late.computer;
@@ -401,6 +404,7 @@ static int commit_in_transaction(reconcile *r, int64_t now) {
         if (r->choice.applied[g] &&
             (rc = record_applied(r->store, r->choice.applied[g], g, r->since, err)) != 0 && rc != STORE_NONE)
             return rc;
+    r->record = rec.id;
     r->changed = !store_name_equal(&rec.snapshot, &r->head);
     return device_synced(r->store, r->device, r->phone_name, now, err);
 }
@@ -487,7 +491,13 @@ static reconcile_outcome merge(reconcile *r, int64_t now) {
 
     if (trivet_merge_state_agrees(trivet_merge_result_snapshot(r->result), r->phone))
         return commit(r, now) == 0 ? RECONCILE_KEEP : failed(r);
-    return write_proposal(r) == 0 ? RECONCILE_PROPOSE : failed(r);
+    if (write_proposal(r) != 0)
+        return failed(r);
+    if (!r->settings.one_round)
+        return RECONCILE_PROPOSE;
+    if (r->document_len > r->settings.one_round)
+        return RECONCILE_TOO_LARGE;
+    return commit(r, now) == 0 ? RECONCILE_APPLY : failed(r);
 }
 
 /* The same, as a round of its own: of what a policy said in an earlier one, only its word on `asked` counts. */
@@ -574,6 +584,22 @@ void reconcile_counts(const reconcile *r, trivet_merge_counts *counts) {
 
 bool reconcile_changed(const reconcile *r) {
     return r->changed;
+}
+
+int64_t reconcile_record(const reconcile *r) {
+    return r->record;
+}
+
+int reconcile_acked(store *s, int64_t id, int64_t since, store_error *err) {
+    int rc = store_begin(s, err);
+
+    for (record_group g = 0; rc == 0 && g < RECORD_GROUPS; g++)
+        rc = record_applied(s, id, g, since, err);
+    if (rc == 0)
+        rc = store_commit(s, err);
+    if (rc != 0)
+        store_rollback(s);
+    return rc;
 }
 
 bool reconcile_policy(const reconcile *r, const char **kind, policy *p) {

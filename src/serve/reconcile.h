@@ -29,20 +29,29 @@ typedef struct {
     unsigned max_rounds; /* how often a merge is made anew before the sync is given up (protocol §4.6): 3 */
     const char *record;  /* the folder where each merge is kept as a case (recording.h); NULL: nowhere */
     policy on_tie, on_large_change;
+    int64_t
+        phone_clock_offset; /* ms: the computer's clock less the phone's, where that is known and counts */
+    /*
+     * The phone merges what was edited there since its answer over M itself and says so (version 2): M is committed without a second
+     * round, and PROPOSE never comes. 0: it does not; else what a document may measure, in bytes, lest one be
+     * committed that cannot be sent.
+     */
+    size_t one_round;
 } reconcile_settings;
 
 #define RECONCILE_SETTINGS_INIT                                                                              \
-    { 0.8, 3, NULL, POLICY_ASK, POLICY_ASK }
+    { 0.8, 3, NULL, POLICY_ASK, POLICY_ASK, 0, 0 }
 
 typedef enum {
-    RECONCILE_KEEP,     /* committed: the phone holds M already; confirm phone-wins without a snapshot */
-    RECONCILE_APPLY,    /* committed: confirm desktop-wins with `document` */
-    RECONCILE_PROPOSE,  /* send `document` as a second state_sync, and give its answer to reconcile_answer */
-    RECONCILE_ASK,      /* a question is open: reconcile_question, then reconcile_decide */
-    RECONCILE_REFUSED,  /* the phone's state is not valid: `refusal`; cancel */
-    RECONCILE_RESTLESS, /* either side kept changing; cancel */
-    RECONCILE_DECLINED, /* a policy says so: reconcile_policy; cancel */
-    RECONCILE_FAILED    /* the store failed: `error`; cancel. Nothing was changed */
+    RECONCILE_KEEP,      /* committed: the phone holds M already; confirm phone-wins without a snapshot */
+    RECONCILE_APPLY,     /* committed: confirm desktop-wins with `document` */
+    RECONCILE_PROPOSE,   /* send `document` as a second state_sync, and give its answer to reconcile_answer */
+    RECONCILE_ASK,       /* a question is open: reconcile_question, then reconcile_decide */
+    RECONCILE_REFUSED,   /* the phone's state is not valid: `refusal`; cancel */
+    RECONCILE_RESTLESS,  /* either side kept changing; cancel */
+    RECONCILE_TOO_LARGE, /* M could not be sent; cancel. Nothing was changed */
+    RECONCILE_DECLINED,  /* a policy says so: reconcile_policy; cancel */
+    RECONCILE_FAILED     /* the store failed: `error`; cancel. Nothing was changed */
 } reconcile_outcome;
 
 /* Strings are copied but for `record`, which must outlive it. NULL: out of memory. */
@@ -65,6 +74,13 @@ const store_error *reconcile_error(const reconcile *r);
 /* What the last merge did; of a committed one, what both sides saw change. */
 void reconcile_counts(const reconcile *r, trivet_merge_counts *counts);
 bool reconcile_changed(const reconcile *r); /* whether the computer's state changed with the commit */
+
+/*
+ * After KEEP or APPLY: the record that the commit made, for the phone's word that it has applied it: reconcile_acked, on the
+ * worker, any time later. `since` then names what the phone holds (merge §10). STORE_NONE: that record is gone.
+ */
+int64_t reconcile_record(const reconcile *r);
+int reconcile_acked(store *s, int64_t id, int64_t since, store_error *err);
 
 /* ---- questions ---- */
 

@@ -20,6 +20,8 @@
     peer_log(connection_host((s)->connection), level, (s)->device, connection_label((s)->connection),        \
              __VA_ARGS__)
 
+enum { AROUND_STATE = 256 /* bytes, of a confirm and its frame; max_message is at least 64 KiB */ };
+enum { MATCHING = 4000000 /* comparisons of picks with ties, at most */ };
 enum task { LOAD, ANSWER, DECIDE, WITHDRAW };
 enum step { LOADING, WAITING, MERGING, ASKING, ENDED };
 
@@ -51,6 +53,8 @@ struct sync_run {
     reconcile_outcome outcome;
     int64_t question; /* its row; 0: none */
     store_error err;
+
+    json_t *conflict; /* the question as the phone was told of it; NULL: it was not */
 
     uint64_t started, deadline; /* by uv_now(); the question's deadline */
 };
@@ -116,6 +120,7 @@ static void submit(sync_run *s, enum task task) {
 
 static void free_sync(sync_run *s) {
     reconcile_free(s->reconcile);
+    json_decref(s->conflict);
     free(s->document);
     connection_let_go(s->connection);
     free(s);
@@ -184,6 +189,9 @@ sync_run *sync_start(connection *c) {
     merge_settings.record = s->record[0] ? s->record : NULL;
     merge_settings.on_tie = settings->on_tie;
     merge_settings.on_large_change = settings->on_large_change;
+    merge_settings.phone_clock_offset = connection_clock_offset(c);
+    if (connection_version(c) == 2)
+        merge_settings.one_round = settings->max_message - AROUND_STATE;
     s->store = connection_host(c)->store;
     s->reconcile = reconcile_new(s->store, connection_device(c), connection_phone(c), &merge_settings);
     if (!s->reconcile) {
@@ -225,7 +233,39 @@ static void confirmed(sync_run *s, bool with_snapshot) {
         trivet_proto_computer_confirm(machine, TRIVET_PROTO_DESKTOP_WINS, document, len, wall_clock());
     else
         trivet_proto_computer_confirm(machine, TRIVET_PROTO_PHONE_WINS, NULL, 0, wall_clock());
+    connection_confirmed(s->connection, reconcile_record(s->reconcile));
     end(s, reconcile_changed(s->reconcile) || with_snapshot ? "synced" : "unchanged", &counts);
+}
+
+/*
+ * Tells a phone of version 2, so that its user may answer. The body goes through the protocol's reader, as its texts
+ * are JSON that a C string cannot hold. Where it is too large for that, the question waits on the computer alone.
+ */
+static void tell_phone(sync_run *s) {
+    static const char head[] = "{\"type\":\"conflict\",\"id\":%lld,\"remaining\":%lld,";
+    const char *kind, *body = reconcile_question(s->reconcile, &kind);
+    bool ties = strcmp(kind, "tie") == 0;
+    trivet_proto_message message;
+    char *text = NULL;
+    char begin[sizeof head + 48];
+
+    json_decref(s->conflict);
+    s->conflict = NULL;
+    if (connection_version(s->connection) != 2)
+        return;
+    snprintf(begin, sizeof begin, head, (long long)s->question, (long long)s->ask_timeout);
+    /* Of a large change the body is an object, whose members are taken over. */
+    int len = asprintf(&text, ties ? "%s\"ties\":%s}" : "%s%s", begin, ties ? body : body + 1);
+    if (len < 0)
+        return;
+    if (trivet_proto_message_decode((uint8_t *)text, (size_t)len, TRIVET_PROTO_FROM_COMPUTER, &message,
+                                    NULL) == 0) {
+        if (trivet_proto_computer_send(connection_machine(s->connection), TRIVET_PROTO_CONFLICT,
+                                       message.body) == 0)
+            s->conflict = json_incref(message.body);
+        trivet_proto_message_release(&message);
+    }
+    free(text);
 }
 
 static void ask(sync_run *s) {
@@ -238,6 +278,7 @@ static void ask(sync_run *s) {
                                                    .word = kind,
                                                    .number = s->question,
                                                    .duration = s->ask_timeout});
+    tell_phone(s);
 }
 
 /* A state that the machine did not take. */
@@ -267,6 +308,7 @@ static void say_refusal(sync_run *s) {
     connection_tell(
         s->connection,
         &(server_event){.kind = EVENT_MESSAGE_REFUSED, .word = "state_sync", .reason = refusal->reason});
+    trivet_proto_computer_error(connection_machine(s->connection), "refused", refusal->path, refusal->reason);
     SAY(s, LOG_WARNING, "refused state_sync: %s: %s%s%s", trivet_merge_side_name(refusal->side), path,
         path[0] ? ": " : "", refusal->reason);
 }
@@ -288,6 +330,9 @@ static void act(sync_run *s) {
     case RECONCILE_REFUSED:
         say_refusal(s);
         cancel(s, "refused");
+        return;
+    case RECONCILE_TOO_LARGE:
+        not_sent(s, TRIVET_PROTO_EINPUT);
         return;
     case RECONCILE_RESTLESS:
         SAY(s, LOG_WARNING, "sync given up: one side kept changing");
@@ -404,6 +449,93 @@ int sync_pick(sync_run *s, trivet_merge_side side, const size_t *ties, size_t co
 
 int sync_choose(sync_run *s, trivet_merge_large choice) {
     return s->step == ASKING ? decide_when(s, reconcile_choose(s->reconcile, choice)) : -1;
+}
+
+/* ---- the phone's own answer ---- */
+
+static bool same_member(const json_t *a, const json_t *b, const char *key) {
+    const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
+    return x == y || (x && y && json_equal(x, y));
+}
+
+/* An item is told by its id; its slot is only where the merge would put it. */
+static bool is_tie(const json_t *pick, const json_t *tie) {
+    return same_member(pick, tie, "section") && same_member(pick, tie, "field") &&
+           same_member(pick, tie, "itemId") &&
+           (json_object_get(tie, "itemId") || same_member(pick, tie, "slot"));
+}
+
+/* Its number from 1 on, or 0. Picks mostly come in the ties' order, so the search begins at `from`. */
+static size_t find_tie(const json_t *ties, const json_t *pick, size_t from, size_t *budget) {
+    size_t count = json_array_size(ties);
+
+    for (size_t i = 0; i < count && *budget; i++, (*budget)--) {
+        size_t at = (from + i) % count;
+        if (is_tie(pick, json_array_get(ties, at)))
+            return at + 1;
+    }
+    return 0;
+}
+
+/* Checked as a whole before any counts. */
+static const char *take_picks(sync_run *s, const json_t *picks) {
+    const json_t *ties = json_object_get(s->conflict, "ties");
+    size_t count = json_array_size(picks), counts[2] = {0, 0}, budget = MATCHING;
+    size_t *numbers =
+        calloc(2 * count + 1, sizeof *numbers); /* the phone's from the front, the computer's behind */
+    const char *why = numbers ? NULL : "out of memory";
+
+    for (size_t i = 0; i < count && !why; i++) {
+        const json_t *pick = json_array_get(picks, i);
+        const char *side = json_string_value(json_object_get(pick, "pick"));
+        size_t tie = find_tie(ties, pick, i, &budget);
+        bool computer = strcmp(side, "computer") == 0;
+        if (!tie)
+            why = "a pick matches no tie";
+        else if (!computer && strcmp(side, "phone") != 0)
+            why = "expected phone or computer";
+        else
+            numbers[(computer ? count : 0) + counts[computer]++] = tie;
+    }
+    if (!why && count == 0)
+        why = "no picks";
+    if (!why && counts[0] && reconcile_pick(s->reconcile, TRIVET_MERGE_PHONE, numbers, counts[0]) < 0)
+        why = "does not fit the question";
+    int left = -1;
+    if (!why)
+        left = reconcile_pick(s->reconcile, counts[1] ? TRIVET_MERGE_COMPUTER : TRIVET_MERGE_PHONE,
+                              counts[1] ? numbers + count : numbers, counts[1] ? counts[1] : counts[0]);
+    if (!why && left < 0)
+        why = "does not fit the question";
+    free(numbers);
+    if (!why)
+        decide_when(s, left);
+    return why;
+}
+
+static const char *take_choice(sync_run *s, const char *choice) {
+    trivet_merge_large large = strcmp(choice, "phone") == 0      ? TRIVET_MERGE_LARGE_PHONE
+                               : strcmp(choice, "computer") == 0 ? TRIVET_MERGE_LARGE_COMPUTER
+                               : strcmp(choice, "both") == 0     ? TRIVET_MERGE_LARGE_BOTH
+                                                                 : TRIVET_MERGE_LARGE_ASK;
+
+    return large != TRIVET_MERGE_LARGE_ASK && sync_choose(s, large) >= 0
+               ? NULL
+               : "expected phone, computer or both, to a question about a large change";
+}
+
+const char *sync_resolve(sync_run *s, const json_t *body, const char **path) {
+    const char *choice = json_string_value(json_object_get(body, "choice"));
+    const json_t *picks = json_object_get(body, "picks");
+
+    *path = "id";
+    if (!s || s->step != ASKING || !s->conflict ||
+        json_integer_value(json_object_get(body, "id")) != s->question)
+        return "that question is not open";
+    *path = choice ? "choice" : "picks";
+    if (choice ? picks != NULL : picks == NULL)
+        return "expected one of picks and choice";
+    return choice ? take_choice(s, choice) : take_picks(s, picks);
 }
 
 void sync_cancel(sync_run *s) {

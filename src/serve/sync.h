@@ -49,4 +49,10 @@ int sync_pick(sync_run *s, trivet_merge_side side, const size_t *ties, size_t co
 int sync_choose(sync_run *s, trivet_merge_large choice);
 void sync_cancel(sync_run *s);
 
+/*
+ * The phone's own answer, a `resolve` that matches its schema (protocol §7). NULL, or why it was not taken, and in *path
+ * where: "id" for one that is not this sync's open question. `s` NULL: none runs.
+ */
+const char *sync_resolve(sync_run *s, const json_t *body, const char **path);
+
 #endif

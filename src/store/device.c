@@ -35,6 +35,7 @@ static void read_device(sqlite3_stmt *q, device *out) {
     sql_text_of(q, 9, out->replaces, sizeof out->replaces);
     sql_text_of(q, 10, out->host, sizeof out->host);
     out->port = (uint16_t)sqlite3_column_int(q, 11);
+    out->version_2_at = sqlite3_column_int64(q, 12);
 }
 
 /* 1: there, 0: not. `num` may be NULL. */
@@ -153,6 +154,39 @@ int device_by_secret(store *s, const char *secret, int64_t now, device *out, sto
         return rc < 0 ? rc : STORE_NONE;
     bool lapsed = out->lapses_at != 0 && out->lapses_at <= now;
     return lapsed || out->revoked_at != 0 ? STORE_NONE : 0;
+}
+
+static int read_key(store *s, sqlite3_stmt *q, int column, device_keys *out, int gen, store_error *err) {
+    const void *kept = sqlite3_column_blob(q, column);
+    out->has[gen] = kept != NULL;
+    if (kept != NULL && sqlite3_column_bytes(q, column) != K_LEN)
+        return store_fail_damaged(s, err, "a device's key is not what it should be");
+    if (kept != NULL)
+        memcpy(out->key[gen], kept, K_LEN);
+    return 0;
+}
+
+int device_keys_get(store *s, const char *id, int64_t now, device_keys *out, store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_DEVICE_KEYS, err);
+    bool found = false;
+    int rc;
+    memset(out, 0, sizeof *out);
+    while ((rc = sql_row(s, q, err)) > 0) {
+        device_keys row = {{false, false}, {{0}, {0}}};
+        char row_id[DEVICE_ID_LEN + 1];
+        sql_text_of(q, 0, row_id, sizeof row_id);
+        int64_t lapses_at = sqlite3_column_int64(q, 3);
+        bool usable = (lapses_at == 0 || lapses_at > now) && sqlite3_column_int64(q, 4) == 0;
+        if ((rc = read_key(s, q, 1, &row, 0, err)) < 0 || (rc = read_key(s, q, 2, &row, 1, err)) < 0)
+            break;
+        if (usable && strcmp(row_id, id) == 0) {
+            *out = row;
+            found = true;
+        }
+        sodium_memzero(&row, sizeof row);
+    }
+    sql_reset(q);
+    return rc < 0 ? rc : found ? 0 : STORE_NONE;
 }
 
 int device_secret_hash(store *s, const char *id, uint8_t hash[static 32], store_error *err) {
@@ -339,6 +373,45 @@ int device_seen(store *s, const char *id, const char *phone, const char *address
     bool own;
     int rc = sql_enter(s, &own, err);
     return rc == 0 ? sql_leave(s, own, seen(s, id, phone, address, now, new_phone, err), err) : rc;
+}
+
+static bool same_keys(const device_keys *a, const device_keys *b) {
+    bool same = a->has[0] == b->has[0] && a->has[1] == b->has[1];
+    return sodium_memcmp(a->key, b->key, sizeof a->key) == 0 && same;
+}
+
+static int keep_keys(store *s, const char *id, int gen, const device_keys *asked, const uint8_t *k1,
+                     int64_t now, store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_DEVICE_KEEP, err);
+    sql_text(q, 1, id);
+    if (gen == 0)
+        sql_blob(q, 2, asked->key[0], K_LEN); /* and else NULL: erased */
+    sql_blob(q, 3, gen == 0 ? k1 : asked->key[1], K_LEN);
+    sql_int(q, 4, now);
+    return sql_run(s, q, err);
+}
+
+int device_seen_version_2(store *s, const char *id, int gen, const device_keys *asked,
+                          const uint8_t k1[static 32], const char *phone, const char *address, int64_t now,
+                          device *out, bool *new_phone, store_error *err) {
+    device_keys keys;
+    bool own;
+    *new_phone = false;
+    int rc = sql_enter(s, &own, err);
+    if (rc != 0)
+        return rc;
+    rc = device_keys_get(s, id, now, &keys, err);
+    if (rc == 0 && (!keys.has[gen] || !same_keys(&keys, asked)))
+        rc = STORE_NONE;
+    sodium_memzero(&keys, sizeof keys);
+    /* As it was before: whether this is its first time is told by that. */
+    if (rc == 0 && (rc = get_device(s, id, out, NULL, err)) > 0)
+        rc = 0;
+    if (rc == 0)
+        rc = seen(s, id, phone, address, now, new_phone, err);
+    if (rc == 0)
+        rc = keep_keys(s, id, gen, asked, k1, now, err);
+    return sql_leave(s, own, rc, err);
 }
 
 static int synced(store *s, const char *id, const char *phone, int64_t now, store_error *err) {

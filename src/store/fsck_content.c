@@ -322,8 +322,9 @@ static int always(fsck_content *c, sqlite3_stmt *q) {
 }
 
 static const row_check ROWS[] = {
-    {"SELECT num FROM device WHERE length(id) <> 8 OR length(secret_hash) <> 32 OR length(k) <> 32", NULL,
-     "device", "a pairing is not what it should be: row", "its phone cannot be recognised",
+    {"SELECT num FROM device WHERE length(id) <> 8 OR length(secret_hash) <> 32 OR length(k) <> 32"
+     " OR length(k1) <> 32",
+     NULL, "device", "a pairing is not what it should be: row", "its phone cannot be recognised",
      "pair that phone again; see `trivet devices`", NULL},
     {"SELECT num FROM device WHERE replaces <> '' AND replaces NOT IN (SELECT id FROM device)", NULL,
      "device", "a pairing names a device that it replaced and that is not there: row",

@@ -132,9 +132,13 @@ static const char version_7[] =
     " failed TEXT NOT NULL DEFAULT '') STRICT;"
     "CREATE INDEX jot_file_by_jot ON jot_file (jot);";
 
+/* Version 2 of the channel (device.h): the device key, and when the pairing first spoke it; 0: not yet. */
+static const char version_8[] = "ALTER TABLE device ADD COLUMN k1 BLOB;"
+                                "ALTER TABLE device ADD COLUMN version_2_at INTEGER NOT NULL DEFAULT 0;";
+
 /* steps[v] leads from version v to v + 1. */
 static const char *const steps[] = {version_1, version_2, version_3, version_4,
-                                    version_5, version_6, version_7};
+                                    version_5, version_6, version_7, version_8};
 enum { VERSION = sizeof steps / sizeof *steps };
 
 static int pragma_get(store *s, const char *text, int *out, store_error *err) {

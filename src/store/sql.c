@@ -35,7 +35,7 @@ static const char settings[] =
 
 #define DEVICE_COLUMNS                                                                                       \
     "id, name, named, created_at, lapses_at, last_seen_at, last_sync_at, revoked_at, address, replaces,"     \
-    " host, port"
+    " host, port, version_2_at"
 #define HISTORY_COLUMNS "id, time, cause, device, phone, before, after, counts, kept"
 #define LOST_COLUMNS "id, time, device, phone, side, reason, fields, form, stands"
 #define JOT_COLUMNS "num, device, id, first_at, changed_at, gone_at FROM jot"
@@ -74,8 +74,13 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_DEVICE_SECRETS] = "SELECT id, secret_hash FROM device ORDER BY num",
     [SQL_DEVICE_SEEN] = "UPDATE device SET lapses_at = 0, k = NULL, last_seen_at = ?2, address = ?3,"
                         " name = CASE WHEN name = '' THEN ?4 ELSE name END WHERE id = ?1",
+    [SQL_DEVICE_KEYS] = "SELECT id, k, k1, lapses_at, revoked_at FROM device ORDER BY num",
+    [SQL_DEVICE_KEEP] =
+        "UPDATE device SET k = ?2, k1 = ?3,"
+        " version_2_at = CASE WHEN version_2_at = 0 THEN ?4 ELSE version_2_at END WHERE id = ?1",
     [SQL_DEVICE_SYNCED] = "UPDATE device SET last_sync_at = ?2 WHERE id = ?1",
-    [SQL_DEVICE_REVOKE] = "UPDATE device SET revoked_at = ?2, k = NULL WHERE id = ?1 AND revoked_at = 0",
+    [SQL_DEVICE_REVOKE] =
+        "UPDATE device SET revoked_at = ?2, k = NULL, k1 = NULL WHERE id = ?1 AND revoked_at = 0",
     /* Who was to replace a lapsed code replaces what that one was to replace. */
     [SQL_DEVICE_BYPASS] = "UPDATE device SET replaces = (SELECT old.replaces FROM device old"
                           " WHERE old.id = device.replaces) WHERE replaces IN"

@@ -1,0 +1,315 @@
+/* Version 2 of the channel (protocol §7), spoken with the server by a phone that shares no code with it. */
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { assert, itemWith, ROOT, scenario, sleep, texts } from './harness.mjs';
+import { nacl, App, toBase64, WebSocket } from './app.mjs';
+import { blake2b, derive, open, Phone2, seal } from './version2.mjs';
+
+const vectors = JSON.parse(fs.readFileSync(process.env.TRIVET_VECTORS ?? path.join(ROOT, 'fixtures/protocol/channel.json'), 'utf8'));
+const bytes = (hex) => new Uint8Array(Buffer.from(hex, 'hex'));
+const hex = (data) => Buffer.from(data).toString('hex');
+
+/* ---- the vectors: this phone has its cryptography right ---- */
+
+test('BLAKE2b as in RFC 7693 and past a block', () => {
+    assert.equal(hex(blake2b(new Uint8Array(0), Buffer.from('abc'))), 'bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319');
+    assert.notEqual(hex(blake2b(new Uint8Array(0), new Uint8Array(128))), hex(blake2b(new Uint8Array(0), new Uint8Array(129))));
+});
+
+for (const [index, session] of vectors.v2.entries())
+    test(`session ${index}: keys, proof and frames, byte for byte`, () => {
+        const keys = derive({
+            key: bytes(session.key),
+            ownSecret: bytes(session.phoneSecret),
+            theirPublic: bytes(session.computerPublic),
+            computerPublic: bytes(session.computerPublic),
+            keyInit: session.keyInit,
+        });
+        for (const name of ['psk', 'th', 'prk', 'p2c', 'c2p', 'deviceKey']) assert.equal(hex(keys[name]), session[name], name);
+        assert.equal(toBase64(keys.proof), JSON.parse(session.keyExchange).proof);
+        for (const frame of session.frames.filter((f) => f.kind === 1)) {
+            assert.equal(hex(seal(keys[frame.way], frame.counter, 1, Buffer.from(frame.body))), frame.frame);
+            assert.equal(Buffer.from(open(keys[frame.way], frame.counter, bytes(frame.frame)).body).toString(), frame.body);
+        }
+    });
+
+/* ---- with the server ---- */
+
+async function phone2(s, options = {}) {
+    const pairing = await s.pair();
+    const app = new App({ host: '127.0.0.1', port: s.server.port, secret: pairing.secret, deviceId: 'Pixel 9', ...options });
+    return new Phone2(pairing, app);
+}
+
+const device = async (s, phone) => (await s.json(['devices'])).find((d) => d.id === phone.pairing.device);
+
+scenario('two sessions of the two generations, in one round each; then the code is worth nothing', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    const code = phone.key;
+    await s.add(s.text('bread'));
+    phone.app.add('lists', 0, s.text('milk'));
+    assert.equal(await phone.sync(), 'confirmed');
+    assert.deepEqual(phone.messages.map((m) => m.type), ['state_sync', 'sync_confirm'], 'one round');
+    assert.equal(phone.gen, 1);
+    assert.deepEqual(texts(await s.export()), texts(phone.app.state()));
+    assert.equal((await device(s, phone)).protocol, 2);
+
+    // A phone that lost its power before it kept the device key begins anew, under the code.
+    const kept = { key: phone.key, gen: phone.gen };
+    Object.assign(phone, { key: code, gen: 0 });
+    assert.equal(await phone.sync(), 'confirmed');
+    assert.notDeepEqual(phone.key, kept.key);
+    const stale = new Phone2(phone.pairing, phone.app, kept);
+    assert.equal(await stale.sync(), 'refused', 'the newer device key has taken its place');
+
+    phone.app.add('lists', 1, s.text('salt'));
+    assert.equal(await phone.sync(), 'confirmed');
+    assert.equal(itemWith(await s.export(), s.text('salt')).text, s.text('salt'));
+    const photographer = new Phone2(phone.pairing, phone.app, { key: code, gen: 0 });
+    assert.equal(await photographer.sync(), 'refused');
+    assert.equal(await phone.sync(), 'confirmed', 'and the phone is none the worse');
+});
+
+scenario('nothing but public keys crosses in the clear', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    phone.app.add('lists', 0, s.text('a word that is nowhere'));
+    assert.equal(await phone.sync(), 'confirmed');
+    const [exchange, ...rest] = phone.frames;
+    assert.deepEqual(Object.keys(JSON.parse(exchange.data)).sort(), ['proof', 'publicKey', 'type', 'v']);
+    assert.ok(rest.length >= 5);
+    for (const frame of rest) {
+        assert.ok(frame.binary);
+        assert.ok(!frame.data.includes('a word'));
+    }
+});
+
+scenario('an unknown device, a revoked one and a wrong key look alike', async (s) => {
+    await s.serve();
+    const known = await phone2(s);
+    const revoked = await phone2(s);
+    await s.cli(['devices', 'revoke', revoked.pairing.device]);
+    const unknown = await phone2(s);
+    unknown.pairing.device = 'abcdefgh';
+    const used = await phone2(s);
+    assert.equal(await used.sync(), 'confirmed');
+    assert.equal(await used.sync(), 'confirmed');
+    const cases = { 'wrong key': known, revoked, unknown, 'a generation too early': known, 'a generation that is over': used };
+    const seen = {};
+    for (const [name, phone] of Object.entries(cases)) {
+        const stranger = new Phone2(phone.pairing, phone.app, { key: nacl.randomBytes(32), gen: name.endsWith('early') ? 1 : 0 });
+        assert.equal(await stranger.connect(), 'refused', name);
+        assert.equal(Buffer.from(stranger.exchange.proof, 'base64').length, 32);
+        const shape = stranger.frames[0].data.toString().replace(/"[A-Za-z0-9+/]{43}="/g, '"…"');
+        // And one that goes on regardless, with a frame that cannot open.
+        const bold = new Phone2(phone.pairing, phone.app, { key: stranger.key, gen: stranger.gen });
+        bold.pair = null;
+        await bold.connect({ greet: false });
+        const again = await boldly(bold);
+        seen[name] = JSON.stringify([shape, stranger.frames[0].data.length, again]);
+    }
+    assert.equal(new Set(Object.values(seen)).size, 1, JSON.stringify(seen, null, 1));
+    assert.match(seen.unknown, /4004/);
+});
+
+/* Sends a frame under keys that the computer does not have. */
+async function boldly(phone) {
+    const socket = new WebSocket(`ws://127.0.0.1:${phone.pairing.port}/`);
+    const keyInit = JSON.stringify({ type: 'key_init', publicKey: toBase64(nacl.box.keyPair().publicKey), v: 2, device: phone.pairing.device, gen: phone.gen });
+    return new Promise((resolve) => {
+        socket.on('open', () => socket.send(keyInit));
+        socket.on('message', () => socket.send(Buffer.alloc(100, 7)));
+        socket.on('close', (code, reason) => resolve([code, String(reason)]));
+    });
+}
+
+scenario('whoever has spoken version 2 is never again let in with version 1', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    assert.equal(await phone.sync(), 'confirmed');
+    const end = await phone.app.sync();
+    assert.equal(end.kind, 'closed');
+    assert.equal(end.code, 4003);
+    // The other way round the code's key is gone with the first success of version 1.
+    const old = await phone2(s);
+    await s.confirmed(old.app);
+    assert.equal(await old.sync(), 'refused');
+    await s.confirmed(old.app);
+});
+
+scenario('v1 = deny', async (s) => {
+    await s.serve({ env: { TRIVET_V1: 'deny' } });
+    const phone = await phone2(s);
+    const end = await phone.app.sync();
+    assert.equal(end.code, 4003);
+    assert.equal(await phone.sync(), 'confirmed');
+});
+
+scenario('a frame that is replayed, skipped, damaged, of another kind or text ends the connection, and nothing else', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    assert.equal(await phone.sync(), 'confirmed');
+    const wrongs = {
+        replayed: (p) => p.socket.send(p.send({ type: 'heartbeat' })),
+        skipped: (p) => {
+            p.sent++;
+            p.send({ type: 'heartbeat' });
+        },
+        damaged: (p) => {
+            const frame = seal(p.keys.p2c, p.sent++, 1, Buffer.from('{"type":"heartbeat"}'));
+            frame[20] ^= 1;
+            p.socket.send(frame);
+        },
+        'of kind 3': (p) => p.sendFrame(3, Buffer.from('{}')),
+        'a short chunk': (p) => p.sendFrame(2, Buffer.alloc(11)),
+        'a text': (p) => p.socket.send('{"type":"heartbeat"}'),
+        empty: (p) => p.socket.send(Buffer.alloc(0)),
+        reflected: (p) => p.socket.send(p.frames.filter((f) => f.way === 'in' && f.binary).pop()?.data ?? Buffer.alloc(40)),
+    };
+    for (const [name, wrong] of Object.entries(wrongs)) {
+        assert.equal(await phone.connect(), 'open', name);
+        phone.send({ type: 'heartbeat' });
+        await phone.until(() => phone.of('heartbeat').length > 0);
+        wrong(phone);
+        const end = await phone.until(() => false);
+        assert.equal(end.code, 4004, name);
+    }
+    assert.equal(await phone.sync(), 'confirmed');
+});
+
+scenario('a connection is replaced by one that has proved itself, and by no other', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    assert.equal(await phone.sync({ stay: true }), 'confirmed');
+    const stranger = new Phone2(phone.pairing, phone.app, { key: nacl.randomBytes(32), gen: 1 });
+    assert.equal(await stranger.connect(), 'refused');
+    phone.send({ type: 'heartbeat' });
+    await phone.until(() => phone.of('heartbeat').length > 0);
+    const second = new Phone2(phone.pairing, phone.app, { key: phone.key, gen: 1 });
+    assert.equal(await second.connect(), 'open');
+    const end = await phone.until(() => false);
+    assert.equal(end.code, 4009);
+    await second.close();
+});
+
+scenario('a lost confirm, a confirm without its ack: the next sync ends right and asks nothing', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    await s.add(s.text('bread'));
+    phone.app.add('lists', 0, s.text('milk'));
+    phone.hooks.ignoresConfirm = true;
+    assert.equal(await phone.sync(), 'confirmed');
+    phone.hooks = { forgetsAck: true };
+    phone.app.add('lists', 0, s.text('salt'));
+    assert.equal(await phone.sync(), 'confirmed');
+    phone.hooks = {};
+    assert.equal(await phone.sync(), 'confirmed');
+    assert.deepEqual(texts(await s.export()), texts(phone.app.state()));
+    assert.deepEqual(texts(await s.export()).lists[0].sort(), [s.text('bread'), s.text('milk'), s.text('salt')].sort());
+});
+
+scenario("a question is answered by the phone's user; the first answer counts, and a stale one is told so", async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    const item = phone.app.add('lists', 0, s.text('ash'));
+    assert.equal(await phone.sync(), 'confirmed');
+    for (const side of ['phone', 'computer']) {
+        await s.edit(item.id, s.text(`ash, computer ${side}`));
+        const theirs = itemWith(await s.export(), s.text(`ash, computer ${side}`));
+        const mine = phone.app.find(item.id).item;
+        Object.assign(mine, { text: s.text(`ash, phone ${side}`), updatedAt: theirs.updatedAt });
+        s.planted.add(mine.text);
+        assert.equal(await phone.connect(), 'open');
+        phone.send({ type: 'sync_request' });
+        await phone.until(() => phone.of('conflict').length > 0);
+        const [conflict] = phone.of('conflict');
+        assert.equal(conflict.ties.length, 1);
+        assert.ok(conflict.remaining > 0);
+        assert.equal((await s.pending())[0].id, conflict.id);
+        phone.send({ type: 'resolve', id: conflict.id + 1, picks: [] });
+        await phone.until(() => phone.of('error').length > 0);
+        assert.deepEqual([phone.of('error')[0].code, phone.of('error')[0].path], ['stale', 'id']);
+        const { section, slot, itemId, field } = conflict.ties[0];
+        phone.send({ type: 'resolve', id: conflict.id, picks: [{ section, slot, itemId, field: 'no such', pick: side }] });
+        await phone.until(() => phone.of('error').length > 1);
+        assert.equal(phone.of('error')[1].path, 'picks');
+        phone.send({ type: 'resolve', id: conflict.id, picks: [{ section, slot, itemId, field, pick: side }] });
+        await phone.until(() => phone.of('sync_confirm').length > 0);
+        phone.send({ type: 'resolve', id: conflict.id, picks: [{ section, slot, itemId, field, pick: side }] });
+        await phone.until(() => phone.of('error').length > 2);
+        assert.equal(phone.of('error')[2].code, 'stale');
+        await phone.close();
+        assert.ok(itemWith(await s.export(), s.text(`ash, ${side} ${side}`)));
+        assert.deepEqual(texts(await s.export()), texts(phone.app.state()));
+        assert.deepEqual(await s.pending(), []);
+    }
+});
+
+scenario('what is refused is told, and a phone is no console', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    assert.equal(await phone.sync({ stay: true }), 'confirmed');
+    const told = async (message) => {
+        const before = phone.of('error').length;
+        phone.send(message);
+        await phone.until(() => phone.of('error').length > before);
+        const { code, path: at, message: why } = phone.of('error').pop();
+        assert.ok(why.length > 0);
+        return [code, at];
+    };
+    assert.deepEqual(await told({ type: 'control', do: 'status' }), ['refused', 'type']);
+    assert.deepEqual(await told({ type: 'debug_log', lines: [1] }), ['refused', 'lines[0]']);
+    assert.deepEqual(await told({ type: 'state_sync', since: 'x' }), ['refused', 'since']);
+    assert.deepEqual(await told({ type: 'of tomorrow' }), ['unknown', 'type']);
+    assert.deepEqual(await told({ type: 'sync_ack', since: 5 }).then(([code]) => code), 'stale');
+    await phone.close();
+});
+
+scenario("a phone's clock that is wrong by an hour does not win", async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    const item = phone.app.add('lists', 0, s.text('ash'));
+    assert.equal(await phone.sync(), 'confirmed');
+    const hour = 3600000;
+    phone.clockOff = hour;
+    Object.assign(phone.app.find(item.id).item, { text: s.text('ash, phone'), updatedAt: Date.now() + hour });
+    s.planted.add(s.text('ash, phone'));
+    await sleep(20);
+    await s.edit(item.id, s.text('ash, computer, later'));
+    assert.equal(await phone.sync(), 'confirmed');
+    assert.ok(itemWith(await s.export(), s.text('ash, computer, later')));
+    assert.deepEqual(texts(await s.export()), texts(phone.app.state()));
+});
+
+scenario('trivet phone: version 2 by itself, the device key kept, --v1 only when told, nothing taken back', async (s) => {
+    await s.serve();
+    const pairing = await s.pair();
+    const folder = s.file('p');
+    const run = (args, options) => s.run(['phone', '--state', folder, ...args], options);
+    const kept = () => JSON.parse(fs.readFileSync(path.join(folder, 'pairing.json'), 'utf8'));
+    await run(['init', '--pairing', '-'], { input: JSON.stringify(pairing) });
+    assert.equal(kept().gen, undefined);
+    await run(['sync']);
+    assert.equal(kept().gen, 1);
+    assert.notEqual(kept().k, pairing.k);
+    s.planted.add(kept().k);
+    await run(['sync']);
+    assert.equal((await s.json(['devices'])).find((d) => d.id === pairing.device).protocol, 2);
+    const back = await run(['sync', '--v1'], { expect: null });
+    assert.equal(back.status, 76, back.stderr);
+    await run(['sync']);
+
+    const other = await s.pair();
+    const second = (args, options) => s.run(['phone', '--state', s.file('q'), ...args], options);
+    await second(['init', '--pairing', '-'], { input: JSON.stringify(other) });
+    await second(['sync', '--v1']);
+    await second(['sync']);
+    assert.equal((await s.json(['devices'])).find((d) => d.id === other.device).protocol, 1);
+
+    await s.cli(['devices', 'revoke', pairing.device]);
+    const revoked = await run(['sync'], { expect: null });
+    assert.equal(revoked.status, 77);
+    assert.match(revoked.stderr, /could not prove/);
+});
