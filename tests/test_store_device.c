@@ -278,6 +278,83 @@ static void lapsed_codes_go(void **state) {
     assert_int_equal(ask(f, "SELECT count(*) FROM device"), 2);
 }
 
+/* ---- version 2's keys (device.h) ---- */
+
+static void open_session(fixture *f, const device *d, int gen, const device_keys *asked, uint8_t made,
+                         int expect) {
+    device out;
+    uint8_t k1[32];
+    bool new_phone;
+    memset(k1, made, sizeof k1);
+    gives(expect, device_seen_version_2(f->s, d->id, gen, asked, k1, "Pixel 9", "192.0.2.7", NOW + 1, &out,
+                                        &new_phone, &f->err));
+}
+
+static device_keys keys_of(fixture *f, const char *id, int64_t now, int expect) {
+    device_keys keys;
+    memset(&keys, 0xee, sizeof keys);
+    gives(expect, device_keys_get(f->s, id, now, &keys, &f->err));
+    return keys;
+}
+
+static bool is_all(const uint8_t *bytes, uint8_t value) {
+    for (size_t i = 0; i < 32; i++)
+        if (bytes[i] != value)
+            return false;
+    return true;
+}
+
+static void keys_go_from_the_codes_to_the_devices(void **state) {
+    fixture *f = *state;
+    char secret[37];
+    device d = create(f, "one", NULL, secret);
+    device_keys code = keys_of(f, d.id, NOW, 0);
+    assert_true(code.has[0] && !code.has[1] && is_all(code.key[1], 0));
+    /* 1: k1 beside k. The phone may begin anew, and its new one takes the first one's place. */
+    open_session(f, &d, 0, &code, 0x11, 0);
+    assert_int_equal(get(f, "one").version_2_at, NOW + 1);
+    assert_int_equal(get(f, "one").lapses_at, 0);
+    device_keys both = keys_of(f, d.id, NOW, 0);
+    assert_true(both.has[0] && both.has[1] && is_all(both.key[1], 0x11));
+    open_session(f, &d, 0, &both, 0x22, 0);
+    /* What was asked for before that is late, under either generation. */
+    open_session(f, &d, 0, &both, 0x33, STORE_NONE);
+    open_session(f, &d, 0, &code, 0x33, STORE_NONE);
+    open_session(f, &d, 1, &both, 0x33, STORE_NONE);
+    both = keys_of(f, d.id, NOW, 0);
+    assert_true(both.has[0] && is_all(both.key[1], 0x22));
+    /* 3: k goes with the first session under k1, and k1 stays. */
+    open_session(f, &d, 1, &both, 0x44, 0);
+    device_keys own = keys_of(f, d.id, NOW, 0);
+    assert_true(!own.has[0] && is_all(own.key[0], 0) && is_all(own.key[1], 0x22));
+    open_session(f, &d, 0, &own, 0x55, STORE_NONE);
+    open_session(f, &d, 0, &both, 0x55, STORE_NONE);
+    open_session(f, &d, 1, &own, 0x55, 0);
+    assert_true(is_all(keys_of(f, d.id, NOW, 0).key[1], 0x22));
+    ok(device_revoke(f->s, d.id, NOW, &f->err));
+    assert_int_equal(ask(f, "SELECT count(*) FROM device WHERE k IS NULL AND k1 IS NULL"), 1);
+    device_keys none = keys_of(f, d.id, NOW, STORE_NONE);
+    assert_true(!none.has[0] && !none.has[1] && is_all(none.key[1], 0));
+    open_session(f, &d, 1, &own, 0x55, STORE_NONE);
+}
+
+static void codes_that_lapsed_have_no_keys(void **state) {
+    fixture *f = *state;
+    char secret[37];
+    device d = create(f, "one", NULL, secret), e = create(f, "two", NULL, secret);
+    device_keys code = keys_of(f, d.id, NOW + DEVICE_CODE_LIFE_MS - 1, 0);
+    keys_of(f, d.id, NOW + DEVICE_CODE_LIFE_MS, STORE_NONE);
+    keys_of(f, "", NOW, STORE_NONE);
+    keys_of(f, "unknown", NOW, STORE_NONE);
+    open_session(f, &d, 0, &code, 0x11, 0);
+    keys_of(f, d.id, NOW + DEVICE_CODE_LIFE_MS, 0);
+    /* Version 1 erases the code's key, and then it is no key for version 2. */
+    code = keys_of(f, e.id, NOW, 0);
+    see(f, &e, "Pixel 8", NOW + 1, false);
+    open_session(f, &e, 0, &code, 0x11, STORE_NONE);
+    assert_int_equal(get(f, "two").version_2_at, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(makes_codes, setup_store, teardown),
@@ -291,6 +368,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_replaced_one_goes_on_first_use, setup_store, teardown),
         cmocka_unit_test_setup_teardown(the_replaced_one_of_the_replaced_goes_too, setup_store, teardown),
         cmocka_unit_test_setup_teardown(lapsed_codes_go, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(keys_go_from_the_codes_to_the_devices, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(codes_that_lapsed_have_no_keys, setup_store, teardown),
     };
     return cmocka_run_group_tests_name("store: devices", tests, NULL, NULL);
 }

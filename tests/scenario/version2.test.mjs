@@ -72,6 +72,25 @@ scenario('two sessions of the two generations, in one round each; then the code 
     assert.equal(await phone.sync(), 'confirmed', 'and the phone is none the worse');
 });
 
+scenario('of two first sessions at once one is let in, and only its device key counts', async (s) => {
+    await s.serve();
+    const early = await phone2(s);
+    const phone = new Phone2(early.pairing, early.app);
+    assert.equal(await early.connect({ greet: false }), 'open');
+    assert.equal(await phone.sync(), 'confirmed');
+    early.send({ type: 'handshake', deviceId: 'Pixel 9', lastSyncTimestamp: 0, now: Date.now() });
+    assert.equal((await early.until(() => false)).code, 1001);
+    assert.equal(early.gen, 0, 'it has heard no frame');
+    assert.equal(await phone.sync(), 'confirmed');
+    // Nor is one that asked for its keys before the device was revoked.
+    assert.equal(await early.connect({ greet: false, keyInit: undefined }), 'refused');
+    assert.equal(await phone.connect({ greet: false }), 'open');
+    await s.cli(['devices', 'revoke', phone.pairing.device]);
+    phone.send({ type: 'handshake', deviceId: 'Pixel 9', lastSyncTimestamp: 0, now: Date.now() });
+    assert.equal((await phone.until(() => false)).code, 1001);
+    assert.equal(await phone.connect(), 'refused');
+});
+
 scenario('nothing but public keys crosses in the clear', async (s) => {
     await s.serve();
     const phone = await phone2(s);
@@ -312,4 +331,18 @@ scenario('trivet phone: version 2 by itself, the device key kept, --v1 only when
     const revoked = await run(['sync'], { expect: null });
     assert.equal(revoked.status, 77);
     assert.match(revoked.stderr, /could not prove/);
+});
+
+test('the transcript in proto/README.md is that session, byte for byte', () => {
+    const readme = fs.readFileSync(path.join(ROOT, 'proto/README.md'), 'utf8').replace(/\s+/g, '');
+    const [session] = vectors.v2;
+    const [handshake, heartbeat] = session.frames;
+    const parts = ['phoneSecret', 'computerSecret', 'keyInit', 'psk', 'th', 'dh', 'prk', 'p2c', 'c2p', 'deviceKey', 'keyExchange'].map((name) => session[name]);
+    let at = readme.indexOf('Asession,byteforbyte');
+    assert.ok(at > 0);
+    for (const part of [session.key, ...parts, handshake.body, handshake.frame, heartbeat.body, heartbeat.frame]) {
+        const next = readme.indexOf(part.replace(/\s+/g, ''), at);
+        assert.ok(next >= at, `${part} is not there, or not in its place`);
+        at = next + part.replace(/\s+/g, '').length;
+    }
 });
