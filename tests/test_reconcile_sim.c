@@ -37,6 +37,8 @@ static struct sim {
     } backup;
     bool pruned;
     bool restores; /* past states are brought back in this history */
+    bool
+        version_2; /* every other phone speaks it: one round, an ack, later edits merged over M (protocol §7) */
     policy on_tie;
     uint64_t asked[MAX_ASKED]; /* ties that were answered, hashed with the phone that was asked */
     unsigned asked_count;
@@ -269,6 +271,38 @@ static void apply(struct phone *p, const char *document, size_t len, enum fault 
     p->held.state = stored;
 }
 
+static bool speaks_version_2(const struct phone *p) {
+    return sim.version_2 && (p - sim.phones) % 2 == 0;
+}
+
+/* The phone stores all at once. What is typed after the answer is merged over M, with the answer as ancestor. */
+static void apply_version_2(reconcile *r, struct phone *p, const char *document, size_t len,
+                            enum fault fault) {
+    if (fault == CONFIRM_LOST)
+        return;
+    trivet_merge_state *merged = document ? read_copy(document, len) : clone(p->held.state);
+    trivet_merge_state *answered = clone(p->held.state);
+    trivet_merge_result *result = NULL;
+    trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
+    memset(p->held.two, 0, sizeof p->held.two);
+    if (fault == CONFIRM_LATE)
+        edit_phone(p);
+    options.large_threshold = 2.0;
+    must(trivet_merge(answered, p->held.state, merged, &options, &result, NULL) == 0, "merge over");
+    trivet_merge_state *stored = clone(trivet_merge_result_snapshot(result));
+    trivet_merge_result_free(result);
+    trivet_merge_state_free(answered);
+    trivet_merge_state_free(p->held.state);
+    p->held.state = stored;
+    p->held.since = sim.clock + p->skew;
+    trivet_merge_state_free(p->held.named);
+    p->held.named = merged;
+    p->went_back = false;
+    store_error err = STORE_ERROR_INIT;
+    if (sim.clock % 4 != 0) /* else the ack is lost */
+        must(reconcile_acked(the_store, reconcile_record(r), p->held.since, &err) == 0, err.message);
+}
+
 static reconcile_outcome answer(reconcile *r, const struct phone *p) {
     char *document;
     size_t len;
@@ -331,6 +365,7 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
 
     settings.large_threshold = 2.0; /* tiny lists would ask all the time */
     settings.on_tie = sim.on_tie;
+    settings.one_round = speaks_version_2(p) ? SIZE_MAX : 0;
     TRACE("%s syncs (since %lld, fault: %s)\n", p->name, (long long)p->held.since, faults[fault]);
     trivet_merge_state *computer = computer_state();
     struct fates fates = {0};
@@ -349,7 +384,10 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
         settle_fates(&fates, &sim.ledger, p, computer);
         count_sent(&sim.ledger, &p->held);
         count_in(&sim.ledger, computer);
-        apply(p, document, len, fault);
+        if (speaks_version_2(p))
+            apply_version_2(r, p, document, len, fault);
+        else
+            apply(p, document, len, fault);
         trivet_merge_state_free(computer);
         p->synced = true;
         if (asked && sim.asked_count < MAX_ASKED)
@@ -449,6 +487,7 @@ static uint64_t chances_of(uint64_t seed, unsigned step) {
 static void play(uint64_t seed, const struct omissions *without) {
     random_state = chances_of(seed, 0) + 1;
     sim.restores = pick(3) == 0;
+    sim.version_2 = seed % 4 == 3;
     sim.on_tie = (const policy[]){POLICY_ASK, POLICY_NEWEST, POLICY_PHONE, POLICY_COMPUTER}[pick(4)];
     random_state = chances_of(seed, 0);
     start();
