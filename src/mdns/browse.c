@@ -166,6 +166,8 @@ int browse_run(uv_loop_t *loop, uint64_t timeout) {
         avahi_client_free(b.client);
     avahi_loop_free(b.poll);
     uv_close((uv_handle_t *)&b.timer, NULL);
-    uv_run(loop, UV_RUN_DEFAULT);
+    /* finish() has stopped the loop, which may not have run since: then the first of these returns at once. */
+    while (uv_run(loop, UV_RUN_DEFAULT) != 0)
+        ;
     return b.status;
 }

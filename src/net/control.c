@@ -22,10 +22,10 @@
 #include <unistd.h>
 
 #include "control_socket.h"
+#include "scratch.h"
 
 enum {
     BACKLOG = 16,
-    READ_SIZE = 65536,
     STOP_CHECK_MS = 500 /* once stopping, an answer of which nothing was read for so long is given up */
 };
 
@@ -71,8 +71,6 @@ struct control_call {
     connection *connection;
     char *line, *raw;
 };
-
-static _Thread_local char read_buffer[READ_SIZE];
 
 static void read_on(connection *c);
 static void advance(connection *c);
@@ -278,13 +276,13 @@ static void advance(connection *c) {
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
     (void)handle;
     (void)suggested;
-    *buf = uv_buf_init(read_buffer, sizeof read_buffer);
+    scratch_to_read(buf);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     connection *c = stream->data;
 
-    if (n > 0 && append(&c->input, buf->base, (size_t)n, CONTROL_MAX_LINE + 2 * READ_SIZE))
+    if (n > 0 && append(&c->input, buf->base, (size_t)n, CONTROL_MAX_LINE + 2 * SCRATCH_READ))
         advance(c);
     else if (n != 0)
         end(c);

@@ -10,10 +10,10 @@
 #include <strings.h>
 
 #include "handshake.h"
+#include "scratch.h"
 #include "websocket_stream.h"
 
 enum {
-    READ_SIZE = 65536,
     MAX_UNSENT = 1 << 20 /* bytes of answers that a pipelining peer may leave unread */
 };
 
@@ -23,8 +23,6 @@ typedef struct {
     size_t len;
     char *head, *body;
 } answer;
-
-static _Thread_local char read_buffer[READ_SIZE];
 
 /* ---- lists ---- */
 
@@ -308,7 +306,7 @@ static void receive(peer *p, const char *data, size_t len) {
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
     (void)handle;
     (void)suggested;
-    *buf = uv_buf_init(read_buffer, sizeof read_buffer);
+    scratch_to_read(buf);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {

@@ -27,10 +27,9 @@
 #include <sys/ioctl.h>
 
 #include "frames.h"
+#include "scratch.h"
 
 enum {
-    READ_SIZE = 65536,
-    GATHER_SIZE = 65536,
     GATHER_MAX = 16384,                /* larger frames go out by themselves */
     DEFAULT_MESSAGE_LIMIT = 50u << 20, /* protocol §1 */
     MAX_REASON = FRAMES_MAX_CONTROL - 2,
@@ -70,12 +69,11 @@ typedef struct {
     uint8_t *payload;
 } pending_write;
 
-/* Where every read of this thread's loop lands, and the frames gathered during it. */
-static _Thread_local char read_buffer[READ_SIZE];
+/* The frames gathered during a read of this thread's loop. */
 static _Thread_local struct {
     websocket *of; /* whose read is being handled */
     size_t len;
-    uint8_t bytes[GATHER_SIZE];
+    uint8_t *bytes; /* scratch.h's */
 } gathered;
 
 static uv_stream_t *stream_of(websocket *ws) {
@@ -242,7 +240,7 @@ static bool gather(websocket *ws, const uint8_t *header, size_t header_len, cons
         flush_gathered(ws);
         return false;
     }
-    if (gathered.len + header_len + len > GATHER_SIZE)
+    if (gathered.len + header_len + len > SCRATCH_GATHER)
         flush_gathered(ws);
     memcpy(gathered.bytes + gathered.len, header, header_len);
     if (len > 0)
@@ -491,7 +489,13 @@ static void receive(websocket *ws, const uint8_t *data, size_t len) {
     ws->last_received = uv_now(ws->timer.loop);
     if (ws->deaf || ws->received || ws->state == GONE)
         return;
+    scratch *room = scratch_get();
+    if (!room) {
+        end(ws);
+        return;
+    }
     gathered.of = ws;
+    gathered.bytes = room->gather;
     code = frames_feed(&ws->in, data, len, &events, ws);
     if (code != 0 && ws->state != GONE)
         fail(ws, code);
@@ -503,7 +507,7 @@ static void receive(websocket *ws, const uint8_t *data, size_t len) {
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
     (void)handle;
     (void)suggested;
-    *buf = uv_buf_init(read_buffer, sizeof read_buffer);
+    scratch_to_read(buf);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
