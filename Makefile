@@ -295,7 +295,8 @@ check-all: check-all-deps check
 	$(Q)export TRIVET_SIM_RUNS=300; $(MAKE) --no-print-directory BUILD=build-asan sanitized
 	@echo '-- thread sanitizer'
 	$(call again) tsan
-	$(call again) BUILD=build-tsan TEST_BIN= FIXTURES= ORACLE= sanitized
+	$(Q)export TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp; \
+	$(MAKE) --no-print-directory BUILD=build-tsan TEST_BIN= FIXTURES= ORACLE= sanitized
 	@echo '-- coverage'
 	$(call again) coverage
 	@echo '-- fuzzing'

@@ -155,7 +155,13 @@ static void done(worker_job *job) {
         event_store_error(j->host, &t->err);
     }
     t->back(t);
+    /* Counted on the loop alone: a job only reads it. */
+    bool large = json_string_length(json_object_get(t->body, "data")) > LARGE_JSON;
     json_decref(t->body);
+#ifdef __GLIBC__
+    if (large)
+        malloc_trim(0);
+#endif
     free(t->ask);
     free(t->file.file_id);
     free(t);
@@ -381,12 +387,6 @@ static void run_store(worker_job *job) {
         snprintf(t->reason, sizeof t->reason, "no space left on this computer's disk");
     else if (t->rc != 0)
         snprintf(t->reason, sizeof t->reason, "it could not be written on this computer");
-    json_decref(t->body);
-    t->body = NULL;
-#ifdef __GLIBC__
-    if (len > LARGE_JSON)
-        malloc_trim(0);
-#endif
 }
 
 /* The store's worker records what the files' worker has written. */
