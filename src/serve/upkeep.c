@@ -12,7 +12,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-enum { FIRST_MS = 3000, EVERY_MS = 3600 * 1000 };
+enum { FIRST_MS = 3000, EVERY_MS = 3600 * 1000, EVERY_COMMITS = 1000 };
 
 struct upkeep {
     worker_job job;
@@ -21,6 +21,7 @@ struct upkeep {
     prune *run; /* the worker's while a job is there; NULL: none is under way */
     bool stop;  /* for the job that is given to the worker next: end the run */
     bool closing;
+    unsigned commits; /* since the last run began */
     int result;
     store_error error;
 };
@@ -72,15 +73,26 @@ static void on_done(worker_job *job) {
     malloc_trim(0); /* an idle server stays small */
 }
 
-static void on_timer(uv_timer_t *timer) {
-    upkeep *u = timer->data;
+static void begin(upkeep *u) {
     prune_limits limits;
 
     upkeep_limits(u->host->config, &limits);
     if (u->run || u->closing || !(u->run = prune_new(&limits)))
         return; /* in an hour, then */
+    u->commits = 0;
     u->error = (store_error)STORE_ERROR_INIT;
     worker_submit(u->host->worker, &u->job);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    begin(timer->data);
+}
+
+static void on_event(void *owner, const server_event *e) {
+    upkeep *u = owner;
+
+    if (e->kind == EVENT_COMMIT && ++u->commits >= EVERY_COMMITS)
+        begin(u);
 }
 
 upkeep *upkeep_new(host *h) {
@@ -94,6 +106,7 @@ upkeep *upkeep_new(host *h) {
     u->timer.data = u;
     uv_timer_start(&u->timer, on_timer, FIRST_MS, EVERY_MS);
     uv_unref((uv_handle_t *)&u->timer);
+    event_listen(h, on_event, u);
     return u;
 }
 

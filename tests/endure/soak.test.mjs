@@ -52,8 +52,8 @@ scenario(`${SYNCS} syncs by ${PHONES} phones in flat memory`, async (s, t) => {
         await Promise.all(Array.from({ length: AT_A_TIME }, one));
     };
 
-    // By then every buffer and cache has had its largest size.
-    const warm = Math.floor(SYNCS / 10);
+    // By then each phone has as many records as are kept of it (1,000), and every buffer and cache has had its largest size.
+    const warm = Math.floor(SYNCS / 4);
     await run(warm);
     const before = resident(s.server.pid);
     let most = 0;
