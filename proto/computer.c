@@ -8,6 +8,7 @@
  * takes its place and all goes on alike, until the first frame fails to open: a peer without the right key
  * learns nothing from the answer or its time. Nothing that is sent before `accept` depends on who it is, and the phone takes the
  * first frame that it gets as a sign that the owner has stored the device key.
+ *
  *     a sync, within OPEN:
  *
  *     IDLE ──start──> ASKED ──the phone's state──> ANSWERED ──confirm──> IDLE
@@ -19,51 +20,16 @@
  * follow it, which then answers nothing. Were the question left open, a phone that sends no such state would
  * have each later answer taken for the one before.
  */
+#include "computer.h"
+
 #include "channel2.h"
-#include "opening.h"
-#include "session.h"
 #include "types.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SMALL_MESSAGE = 4096,    /* until the handshake was read */
-    WAITING_LIMIT = 1 << 20, /* all messages together, until it was accepted */
-    EARLY_LOGS = 8,
-    FILE_TIMEOUT = 120000 /* ms; a file that takes longer no longer holds up the answer timeout */
-};
-
-typedef struct {
-    uint8_t *data;
-    size_t len;
-} waiting_message;
-
-struct trivet_proto_computer {
-    trivet_proto_computer_options options;
-    proto_session session;
-    enum { KEY_INIT, KEY, HANDSHAKE, DECISION, OPEN } state;
-    int64_t now;                /* the latest time that was told */
-    int64_t handshake_deadline; /* until DECISION */
-    proto_bucket rate;
-    unsigned early_logs; /* plaintext debug_log dropped */
-
-    /* version 2, of the key_init; its text until the key has come */
-    proto_key_message theirs;
-    uint8_t own_public[32];
-    uint8_t *key_init;
-    size_t key_init_len;
-
-    waiting_message *waiting; /* while in DECISION */
-    size_t waiting_count, waiting_room, waiting_bytes;
-
-    enum { IDLE, ASKED, ANSWERED } sync;
-    uint64_t given_up;       /* questions asked and not answered, of syncs that ended */
-    int64_t answer_deadline; /* while ASKED */
-    unsigned files_asked;    /* file_request without its response: the answer timeout does not run */
-    int64_t file_deadline;
-};
+enum { FILE_TIMEOUT = 120000 /* ms; a file that takes longer no longer holds up the answer timeout */ };
 
 /* ---- life ---- */
 
@@ -87,18 +53,10 @@ trivet_proto_computer *trivet_proto_computer_new(const trivet_proto_computer_opt
     return c;
 }
 
-static void drop_waiting(trivet_proto_computer *c) {
-    for (size_t i = 0; i < c->waiting_count; i++)
-        free(c->waiting[i].data);
-    free(c->waiting);
-    c->waiting = NULL;
-    c->waiting_count = c->waiting_room = c->waiting_bytes = 0;
-}
-
 void trivet_proto_computer_free(trivet_proto_computer *c) {
     if (c == NULL)
         return;
-    drop_waiting(c);
+    proto_computer_drop_waiting(c);
     free(c->key_init);
     proto_session_release(&c->session);
     sodium_memzero(c, sizeof *c);
@@ -116,181 +74,12 @@ bool trivet_proto_computer_output(trivet_proto_computer *c, trivet_proto_output 
 size_t trivet_proto_computer_message_limit(const trivet_proto_computer *c) {
     if (c->state == OPEN)
         return c->options.max_message;
-    return c->state == DECISION ? WAITING_LIMIT - c->waiting_bytes : SMALL_MESSAGE;
+    return c->state == DECISION ? PROTO_WAITING_LIMIT - c->waiting_bytes : PROTO_SMALL_MESSAGE;
 }
 
-static int violation(trivet_proto_computer *c, const char *reason) {
+int proto_computer_violation(trivet_proto_computer *c, const char *reason) {
     proto_session_close(&c->session, TRIVET_PROTO_CLOSE_VIOLATION, reason);
     return TRIVET_PROTO_ESTATE;
-}
-
-/* ---- opening ---- */
-
-static int send_key_exchange(trivet_proto_computer *c, const proto_key_message *ours) {
-    uint8_t *answer;
-    size_t len;
-    if (proto_key_message_write(TRIVET_PROTO_KEY_EXCHANGE, ours, &answer, &len) != TRIVET_PROTO_OK)
-        return proto_session_out_of_memory(&c->session);
-    c->state = HANDSHAKE;
-    return proto_session_send_plain(&c->session, answer, len);
-}
-
-/* Version 2 goes on when the owner has said which key the device has. */
-static int ask_for_key(trivet_proto_computer *c, const uint8_t *data, size_t len) {
-    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_KEY_WANTED,
-                                .type = TRIVET_PROTO_KEY_INIT,
-                                .version = 2,
-                                .device = strdup(c->theirs.device),
-                                .gen = c->theirs.gen};
-    c->key_init = malloc(len);
-    if (event.device == NULL || c->key_init == NULL) {
-        trivet_proto_event_release(&event);
-        return proto_session_out_of_memory(&c->session);
-    }
-    memcpy(c->key_init, data, len);
-    c->key_init_len = len;
-    c->state = KEY;
-    return proto_session_tell(&c->session, &event);
-}
-
-/* `key`, or where it is NULL a random one, without a branch on which. */
-static void key_or_nobodys(trivet_proto_computer *c, const uint8_t *key, uint8_t out[static 32]) {
-    static const uint8_t none[32] = {0};
-    uint8_t mask = (uint8_t)(0 - (uint8_t)(key != NULL));
-    const uint8_t *from = key != NULL ? key : none;
-    c->session.random(c->session.random_ctx, out, 32);
-    for (size_t i = 0; i < 32; i++)
-        out[i] = (uint8_t)((from[i] & mask) | (out[i] & (uint8_t)~mask));
-}
-
-int trivet_proto_computer_key(trivet_proto_computer *c, const uint8_t *key, int64_t now) {
-    proto_key_message ours = {.version = 2};
-    uint8_t used[32];
-    if (c->state != KEY || !proto_session_is_open(&c->session))
-        return TRIVET_PROTO_ESTATE;
-    if (now > c->now)
-        c->now = now;
-    memcpy(ours.public_key, c->own_public, sizeof ours.public_key);
-    key_or_nobodys(c, key, used);
-    int r = proto_session_agree2(&c->session, used, c->theirs.public_key, c->own_public, c->key_init,
-                                 c->key_init_len, ours.proof);
-    sodium_memzero(used, sizeof used);
-    free(c->key_init);
-    c->key_init = NULL;
-    r = r == TRIVET_PROTO_OK ? send_key_exchange(c, &ours) : violation(c, "a public key of low order");
-    sodium_memzero(&ours, sizeof ours);
-    return r == TRIVET_PROTO_ENOMEM ? r : TRIVET_PROTO_OK;
-}
-
-static int refuse_version(trivet_proto_computer *c, const char *reason) {
-    proto_session_close(&c->session, TRIVET_PROTO_CLOSE_VERSION, reason);
-    return TRIVET_PROTO_ESTATE;
-}
-
-static int receive_key_init(trivet_proto_computer *c, const uint8_t *data, size_t len) {
-    trivet_proto_error error;
-    trivet_proto_type type;
-    proto_key_message ours = {.version = 1};
-    int r = proto_message_type(data, len, &type, &error);
-    if (r != TRIVET_PROTO_OK || type != TRIVET_PROTO_KEY_INIT)
-        return violation(c, "key_init comes first");
-    r = proto_key_message_read(data, len, type, &c->theirs, &error);
-    if (r == TRIVET_PROTO_ENOMEM)
-        return proto_session_out_of_memory(&c->session);
-    if (r != TRIVET_PROTO_OK) {
-        r = proto_session_refused(&c->session, type, &error, c->now);
-        return r == TRIVET_PROTO_OK ? violation(c, "key_init was refused") : r;
-    }
-    if (c->theirs.version == 1 && !c->options.version_1)
-        return refuse_version(c, "version 1 is not allowed");
-    if (c->theirs.version == 0 || (c->theirs.version == 2 && !c->options.version_2))
-        return refuse_version(c,
-                              c->options.version_2 ? "no version that is known" : "version 2 is not offered");
-    proto_session_key_pair(&c->session, c->own_public);
-    if (c->theirs.version == 2)
-        return ask_for_key(c, data, len);
-    if (proto_session_agree(&c->session, c->theirs.public_key) != TRIVET_PROTO_OK)
-        return violation(c, "a public key of low order");
-    memcpy(ours.public_key, c->own_public, sizeof ours.public_key);
-    return send_key_exchange(c, &ours);
-}
-
-/* The phone's log timer can fire before it has a key. True: dropped. */
-static bool is_early_log(trivet_proto_computer *c, const uint8_t *data, size_t len) {
-    trivet_proto_error error;
-    trivet_proto_type type;
-    return proto_message_type(data, len, &type, &error) == TRIVET_PROTO_OK &&
-           type == TRIVET_PROTO_DEBUG_LOG && ++c->early_logs <= EARLY_LOGS;
-}
-
-/* The first encrypted message: a handshake, or the end. */
-static int read_handshake(trivet_proto_computer *c, const uint8_t *plain, size_t len) {
-    proto_handshake handshake;
-    trivet_proto_error error;
-    trivet_proto_type type;
-    int r = proto_message_type(plain, len, &type, &error);
-    if (r != TRIVET_PROTO_OK || type != TRIVET_PROTO_HANDSHAKE)
-        return violation(c, "handshake comes first");
-    r = proto_handshake_read(plain, len, c->session.version, &handshake, &error);
-    if (r == TRIVET_PROTO_ENOMEM)
-        return proto_session_out_of_memory(&c->session);
-    if (r != TRIVET_PROTO_OK) {
-        r = proto_session_refused(&c->session, type, &error, c->now);
-        return r == TRIVET_PROTO_OK ? violation(c, "handshake was refused") : r;
-    }
-    c->state = DECISION;
-    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_HANDSHAKE,
-                                .type = type,
-                                .version = c->session.version,
-                                .secret = handshake.secret,
-                                .device_id = handshake.device_id,
-                                .last_sync = handshake.last_sync,
-                                .clock = handshake.clock};
-    if (c->session.version == 2) {
-        event.gen = c->theirs.gen;
-        event.device = strdup(c->theirs.device);
-        event.device_key = proto_session_take_device_key(&c->session);
-        if (event.device == NULL || event.device_key == NULL) {
-            trivet_proto_event_release(&event);
-            return proto_session_out_of_memory(&c->session);
-        }
-    }
-    return proto_session_tell(&c->session, &event);
-}
-
-static int receive_handshake(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len) {
-    uint8_t *plain, kind;
-    size_t plain_len;
-    if (c->session.version == 1 && is_early_log(c, data, len))
-        return TRIVET_PROTO_OK;
-    int r = proto_session_open(&c->session, binary, data, len, &kind, &plain, &plain_len);
-    if (r != TRIVET_PROTO_OK)
-        return r;
-    r = kind == PROTO_KIND_JSON ? read_handshake(c, plain, plain_len) : violation(c, "handshake comes first");
-    sodium_memzero(plain, plain_len);
-    free(plain);
-    return r;
-}
-
-/* ---- waiting for the owner's decision ---- */
-
-static int keep_waiting(trivet_proto_computer *c, const uint8_t *data, size_t len) {
-    if (c->waiting_count == c->waiting_room) {
-        size_t room = c->waiting_room == 0 ? 4 : c->waiting_room * 2;
-        waiting_message *waiting = realloc(c->waiting, room * sizeof *waiting);
-        if (waiting == NULL)
-            return proto_session_out_of_memory(&c->session);
-        c->waiting = waiting;
-        c->waiting_room = room;
-    }
-    uint8_t *copy = malloc(len + 1);
-    if (copy == NULL)
-        return proto_session_out_of_memory(&c->session);
-    if (len > 0)
-        memcpy(copy, data, len);
-    c->waiting[c->waiting_count++] = (waiting_message){copy, len};
-    c->waiting_bytes += len;
-    return TRIVET_PROTO_OK;
 }
 
 /* ---- a sync ---- */
@@ -435,20 +224,10 @@ static int receive_open(trivet_proto_computer *c, bool binary, const uint8_t *da
     return proto_session_refused(&c->session, message.type, &error, c->now);
 }
 
-/* By state. What ends the connection has done so when this returns. */
+/* What ends the connection has done so when this returns. */
 static int take_message(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len) {
-    switch (c->state) {
-    case KEY_INIT:
-        return receive_key_init(c, data, len);
-    case KEY:
-        return violation(c, "key_exchange was not waited for");
-    case HANDSHAKE:
-        return receive_handshake(c, binary, data, len);
-    case DECISION:
-        return keep_waiting(c, data, len);
-    default:
-        return receive_open(c, binary, data, len);
-    }
+    return c->state == OPEN ? receive_open(c, binary, data, len)
+                            : proto_computer_opening(c, binary, data, len);
 }
 
 /* Frames of version 2 are binary, all else is text. */
@@ -466,7 +245,7 @@ int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const u
     else if (len > trivet_proto_computer_message_limit(c))
         proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_LARGE, "the message is too large");
     else if (is_of_wrong_sort(c, binary))
-        violation(c, binary ? "a binary message" : "a text message where a frame belongs");
+        proto_computer_violation(c, binary ? "a binary message" : "a text message where a frame belongs");
     else if (take_message(c, binary, data, len) == TRIVET_PROTO_ENOMEM)
         return TRIVET_PROTO_ENOMEM;
     return TRIVET_PROTO_OK;
@@ -523,7 +302,7 @@ int trivet_proto_computer_accept(trivet_proto_computer *c, int64_t now) {
     int r = TRIVET_PROTO_OK;
     for (size_t i = 0; i < c->waiting_count && proto_session_is_open(&c->session); i++)
         r = take_message(c, c->session.version == 2, c->waiting[i].data, c->waiting[i].len);
-    drop_waiting(c);
+    proto_computer_drop_waiting(c);
     return r == TRIVET_PROTO_ENOMEM ? r : TRIVET_PROTO_OK;
 }
 
@@ -535,7 +314,7 @@ int trivet_proto_computer_close(trivet_proto_computer *c, int close_code, const 
     if (!proto_session_is_open(&c->session))
         return TRIVET_PROTO_ESTATE;
     proto_session_close(&c->session, close_code, reason != NULL ? reason : "");
-    drop_waiting(c);
+    proto_computer_drop_waiting(c);
     return TRIVET_PROTO_OK;
 }
 

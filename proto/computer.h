@@ -1,0 +1,53 @@
+/*
+ * computer.h - what the parts of the computer's machine share: computer.c, which has the account of its states, and
+ * computer_opening.c, which has all that comes before the owner's decision.
+ */
+#ifndef TRIVET_PROTO_COMPUTER_H
+#define TRIVET_PROTO_COMPUTER_H
+
+#include "opening.h"
+#include "session.h"
+
+enum {
+    PROTO_SMALL_MESSAGE = 4096,   /* until the handshake was read */
+    PROTO_WAITING_LIMIT = 1 << 20 /* all messages together, until it was accepted */
+};
+
+typedef struct {
+    uint8_t *data;
+    size_t len;
+} proto_waiting_message;
+
+struct trivet_proto_computer {
+    trivet_proto_computer_options options;
+    proto_session session;
+    enum { KEY_INIT, KEY, HANDSHAKE, DECISION, OPEN } state;
+    int64_t now;                /* the latest time that was told */
+    int64_t handshake_deadline; /* until DECISION */
+    proto_bucket rate;
+    unsigned early_logs; /* plaintext debug_log dropped */
+
+    /* version 2, of the key_init; its text until the key has come */
+    proto_key_message theirs;
+    uint8_t own_public[32];
+    uint8_t *key_init;
+    size_t key_init_len;
+
+    proto_waiting_message *waiting; /* while in DECISION */
+    size_t waiting_count, waiting_room, waiting_bytes;
+
+    enum { IDLE, ASKED, ANSWERED } sync;
+    uint64_t given_up;       /* questions asked and not answered, of syncs that ended */
+    int64_t answer_deadline; /* while ASKED */
+    unsigned files_asked;    /* file_request without its response: the answer timeout does not run */
+    int64_t file_deadline;
+};
+
+/* Ends the connection with 4004, and gives ESTATE. */
+int proto_computer_violation(trivet_proto_computer *c, const char *reason);
+
+/* A message that came before OPEN. What ends the connection has done so when this returns. */
+int proto_computer_opening(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len);
+void proto_computer_drop_waiting(trivet_proto_computer *c);
+
+#endif
