@@ -6,52 +6,22 @@
  */
 #include "serve/connection.h"
 
-#include "log.h"
-#include "net/address.h"
+#include "serve/admission.h"
+#include "serve/connection_parts.h"
 #include "serve/jots.h"
-#include "serve/peer_log.h"
 #include "serve/reconcile.h"
 #include "serve/sync.h"
-#include "store/device.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-struct connection {
-    host *host;
-    connection *next, **link; /* in host->connections; link NULL: not in it */
-    unsigned references;
-    websocket *ws; /* NULL once it has ended */
-    trivet_proto_computer *machine;
-    uv_timer_t timer;
-    uint64_t refuse_at; /* uv_now() at which a wrong secret is answered; 0: none waits */
-    bool accepted, pumping, synced;
-    uint64_t opened; /* uv_now() */
-    device device;
-    device_keys keys; /* version 2, from its key_init to its handshake */
-    int64_t clock_offset;
-    int64_t confirmed; /* the record of the last confirm, until it was acknowledged; 0: none */
-    char phone[257];
-    char label[64];
-    char address[ADDRESS_SIZE];
-    sync_run *sync;
-    jots *jots; /* from the handshake on; NULL: no memory for it, and none are taken */
-};
-
-enum { CLOCK_SLACK = 5000 /* ms; a phone's clock that is nearer counts as right (protocol §7) */ };
-
 int64_t wall_clock(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
-
-/* A log line about this connection, by the name that it has by now. */
-#define SAY(c, level, ...)                                                                                   \
-    peer_log((c)->host, level, connection_device(c),                                                         \
-             (c)->accepted ? (c)->label : websocket_address((c)->ws), __VA_ARGS__)
 
 /* Told with what is known of this connection by now; `e` is from the caller's stack. */
 static void tell(const connection *c, server_event *e) {
@@ -64,7 +34,7 @@ static void tell(const connection *c, server_event *e) {
     event_emit(c->host, e);
 }
 
-static int64_t loop_time(const connection *c) {
+int64_t connection_time(const connection *c) {
     return (int64_t)uv_now(c->host->loop);
 }
 
@@ -123,202 +93,6 @@ static void on_timer(uv_timer_t *timer) {
 
 static void on_timer_closed(uv_handle_t *handle) {
     connection_let_go(handle->data);
-}
-
-/* ---- version 2: which key a device has. The answer to a device that is not there takes the same way ---- */
-
-struct lookup {
-    worker_job job;
-    connection *connection;
-    char device[65];
-    int gen;
-    device_keys keys;
-    int rc;
-    store_error err;
-};
-
-static void run_lookup(worker_job *job) {
-    struct lookup *l = (struct lookup *)job;
-
-    l->rc = device_keys_get(l->connection->host->store, l->device, wall_clock(), &l->keys, &l->err);
-}
-
-static void done_lookup(worker_job *job) {
-    struct lookup *l = (struct lookup *)job;
-    connection *c = l->connection;
-
-    if (l->rc == 0 || l->rc == STORE_NONE) {
-        c->keys = l->keys;
-        trivet_proto_computer_key(c->machine, l->keys.has[l->gen] ? l->keys.key[l->gen] : NULL, loop_time(c));
-    } else {
-        log_error("a phone cannot be let in: %s", l->err.message);
-        event_store_error(c->host, &l->err);
-        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "The server's store does not answer");
-    }
-    connection_pump(c);
-    connection_let_go(c);
-    sodium_memzero(l, sizeof *l);
-    free(l);
-}
-
-static void look_up_key(connection *c, const trivet_proto_event *event) {
-    struct lookup *l = calloc(1, sizeof *l);
-
-    if (!l) {
-        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "Out of memory");
-        return;
-    }
-    l->job = (worker_job){run_lookup, done_lookup, NULL};
-    l->connection = c;
-    l->gen = event->gen;
-    snprintf(l->device, sizeof l->device, "%s", event->device);
-    connection_hold(c);
-    worker_submit(c->host->worker, &l->job);
-}
-
-/* ---- the handshake: the secret is checked on the worker, since only that touches the store ---- */
-
-struct check {
-    worker_job job;
-    connection *connection;
-    char secret[512];
-    char phone[257], address[64];
-    bool fits;
-    int version, gen;
-    char id[65]; /* version 2, likewise the keys; the peer has proved that it holds them */
-    device_keys keys;
-    uint8_t k1[32];
-    device device;
-    bool new_phone, new_network;
-    int rc;
-    store_error err;
-};
-
-static int note_seen(struct check *k, store *s, int64_t now) {
-    return k->version == 1 ? device_seen(s, k->device.id, k->phone, k->address, now, &k->new_phone, &k->err)
-                           : device_seen_version_2(s, k->id, k->gen, &k->keys, k->k1, k->phone, k->address,
-                                                   now, &k->device, &k->new_phone, &k->err);
-}
-
-static void run_check(worker_job *job) {
-    struct check *k = (struct check *)job;
-    store *s = k->connection->host->store;
-    int64_t now = wall_clock();
-
-    if (k->version == 1)
-        k->rc = k->fits ? device_by_secret(s, k->secret, now, &k->device, &k->err) : STORE_NONE;
-    sodium_memzero(k->secret, sizeof k->secret);
-    if (k->rc != 0 || (k->version == 1 && k->device.version_2_at != 0))
-        return;
-    char network[ADDRESS_SIZE];
-    address_network(k->address, network);
-    if ((k->rc = store_begin(s, &k->err)) == 0)
-        k->rc = note_seen(k, s, now);
-    if (k->rc == 0)
-        k->rc = device_network_seen(s, k->device.id, network, now, &k->new_network, &k->err);
-    if (k->rc == 0)
-        k->rc = store_commit(s, &k->err);
-    if (k->rc != 0)
-        store_rollback(s);
-}
-
-static void welcome(connection *c, const struct check *k) {
-    connection *old = connection_find(c->host, k->device.id);
-
-    if (old)
-        connection_close(old, TRIVET_PROTO_CLOSE_REPLACED, "Replaced by a newer connection");
-    if (k->device.replaces[0] && k->device.lapses_at != 0)
-        event_emit(c->host, &(server_event){.kind = EVENT_DEVICE_REVOKED, .device = k->device.replaces});
-    if (k->device.replaces[0] && (old = connection_find(c->host, k->device.replaces)))
-        connection_close(old, TRIVET_PROTO_CLOSE_REVOKED, "Replaced by another device");
-    c->accepted = true;
-    c->device = k->device;
-    memcpy(c->phone, k->phone, sizeof c->phone);
-    log_name(k->device.named ? k->device.name : k->phone, c->label, sizeof c->label);
-    throttle_succeeded(&c->host->throttle, k->address);
-    listener_authenticated(c->host->listener, c->ws);
-    bool first = k->device.lapses_at != 0;
-    tell(c, &(server_event){.kind = EVENT_PHONE_CONNECTED, .first = first});
-    if (k->new_phone)
-        tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NAME, .name = c->phone});
-    if (k->new_network)
-        tell(c, &(server_event){.kind = EVENT_PHONE_NEW_NETWORK, .reason = k->device.address});
-    c->jots = jots_new(c);
-    trivet_proto_computer_accept(c->machine, loop_time(c));
-    if (c->host->on_devices_changed)
-        c->host->on_devices_changed(c->host->owner);
-}
-
-/* Counted and logged also where the peer did not wait for its answer. */
-static void turn_away(connection *c, const struct check *k) {
-    unsigned row;
-    uint64_t now = uv_now(c->host->loop), delay = throttle_failed(&c->host->throttle, k->address, now, &row);
-
-    tell(c, &(server_event){.kind = EVENT_WRONG_SECRET, .count = row, .duration = (int64_t)delay});
-    if (row == THROTTLE_MANY)
-        tell(c, &(server_event){.kind = EVENT_WRONG_SECRETS, .count = row});
-    c->refuse_at = now + delay;
-    if (c->ws)
-        listener_judged(c->host->listener, c->ws);
-}
-
-static void done_check(worker_job *job) {
-    struct check *k = (struct check *)job;
-    connection *c = k->connection;
-
-    if (k->rc == STORE_NONE && k->version == 1) {
-        turn_away(c, k);
-    } else if (k->rc == STORE_NONE) {
-        /* The pairing has moved on between its key_init and its first frame. */
-        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "Connect again");
-    } else if (k->rc == 0 && k->version == 1 && k->device.version_2_at != 0) {
-        SAY(c, LOG_WARNING,
-            "version 1 was refused to %s: it has spoken version 2, which nobody can listen to", k->device.id);
-        connection_close(c, TRIVET_PROTO_CLOSE_VERSION, "This phone speaks version 2");
-    } else if (!c->ws || !websocket_is_open(c->ws)) {
-        /* It has gone meanwhile, or was put out: nothing else may make room for it. */
-    } else if (k->rc == 0) {
-        welcome(c, k);
-    } else {
-        log_error("a phone cannot be let in: %s", k->err.message);
-        event_store_error(c->host, &k->err);
-        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "The server's store does not answer");
-    }
-    connection_pump(c);
-    connection_let_go(c);
-    sodium_memzero(k, sizeof *k);
-    free(k);
-}
-
-static void take_keys(struct check *k, connection *c, const trivet_proto_event *event) {
-    k->gen = event->gen;
-    snprintf(k->id, sizeof k->id, "%s", event->device);
-    k->keys = c->keys;
-    memcpy(k->k1, event->device_key, sizeof k->k1);
-    sodium_memzero(&c->keys, sizeof c->keys);
-    int64_t offset = wall_clock() - event->clock;
-    c->clock_offset = offset > CLOCK_SLACK || offset < -CLOCK_SLACK ? offset : 0;
-}
-
-static void check_secret(connection *c, const trivet_proto_event *event) {
-    struct check *k = calloc(1, sizeof *k);
-
-    if (!k) {
-        connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "Out of memory");
-        return;
-    }
-    k->job = (worker_job){run_check, done_check, NULL};
-    k->connection = c;
-    k->version = event->version;
-    if (k->version == 2)
-        take_keys(k, c, event);
-    k->fits = event->secret && strlen(event->secret) < sizeof k->secret;
-    if (k->fits)
-        memcpy(k->secret, event->secret, strlen(event->secret) + 1);
-    snprintf(k->phone, sizeof k->phone, "%s", event->device_id);
-    snprintf(k->address, sizeof k->address, "%s", websocket_address(c->ws));
-    connection_hold(c);
-    worker_submit(c->host->worker, &k->job);
 }
 
 /* ---- what only version 2 says ---- */
@@ -392,10 +166,10 @@ static void on_refused(const connection *c, const trivet_proto_event *event) {
 static void act(connection *c, trivet_proto_event *event) {
     switch (event->kind) {
     case TRIVET_PROTO_EVENT_KEY_WANTED:
-        look_up_key(c, event);
+        admission_look_up(c, event);
         break;
     case TRIVET_PROTO_EVENT_HANDSHAKE:
-        check_secret(c, event);
+        admission_check(c, event);
         break;
     case TRIVET_PROTO_EVENT_SYNC_REQUEST:
         connection_start_sync(c);
@@ -489,7 +263,7 @@ static void on_message(void *owner, bool binary, const uint8_t *data, size_t len
     connection *c = owner;
 
     tell(c, &(server_event){.kind = EVENT_RECEIVED, .bytes = len});
-    trivet_proto_computer_receive(c->machine, binary, data, len, loop_time(c));
+    trivet_proto_computer_receive(c->machine, binary, data, len, connection_time(c));
     connection_pump(c);
 }
 
