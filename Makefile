@@ -22,7 +22,7 @@ SOVERSION := 0
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodium-dev libjansson-dev \
                   libsqlite3-dev libzstd-dev libqrencode-dev node-llhttp nettle-dev libinih-dev libavahi-client-dev
-CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl \
+CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl python3-autobahn \
                   sqlite3 strace faketime systemd iproute2 dbus-daemon avahi-daemon avahi-utils curl
 DEB_PACKAGES := $(BUILD_PACKAGES) build-essential debhelper
 CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) $(DEB_PACKAGES) clang libclang-rt-dev lld valgrind xfsprogs e2fsprogs debootstrap lintian piuparts

@@ -260,6 +260,11 @@ static void handle_request(peer *p, const http_head *head) {
         peer_end(p);
     } else if (handshake_wanted(head)) {
         status = handshake_check(head, &reason);
+        if (status == 0 && head->fields[FIELD_ORIGIN] && !host_allowed(options, host)) {
+            /* A page whose own name was made to lead here has an Origin that equals its Host. */
+            status = 403;
+            reason = "host";
+        }
         if (status != 0)
             peer_refuse(p, status, reason);
         else

@@ -129,9 +129,25 @@ scenario('Origin: its host and port must be those of Host', async (s) => {
         assert.equal(status, 403, `${origin}: ${text}`);
     }
     // No port means 80, on both.
-    assert.equal((await ask(port, upgrade({ Origin: 'http://trivet.example' }), { host: 'trivet.example:80' })).status, 101);
-    assert.equal((await ask(port, upgrade({ Origin: 'http://trivet.example:80' }), { host: 'trivet.example' })).status, 101);
-    assert.equal((await ask(port, upgrade({ Origin: 'http://trivet.example:81' }), { host: 'trivet.example' })).status, 403);
+    assert.equal((await ask(port, upgrade({ Origin: 'http://localhost' }), { host: 'localhost:80' })).status, 101);
+    assert.equal((await ask(port, upgrade({ Origin: 'http://localhost:80' }), { host: 'localhost' })).status, 101);
+    assert.equal((await ask(port, upgrade({ Origin: 'http://localhost:81' }), { host: 'localhost' })).status, 403);
+});
+
+/* A page of evil.example whose name leads here says so twice, and the two are equal: the name itself must be one of ours. */
+scenario('DNS rebinding against the socket', async (s) => {
+    const { port } = await s.serve();
+    const { deviceId: name } = JSON.parse((await http(port, { path: '/ping' })).body);
+    const { address } = await s.json(['pair', '--host', 'paired.example']).then((pairing) => ({ address: pairing.ip }));
+    for (const host of ['192.168.1.5', '[fe80::1]', 'localhost', name, `${name}.local`, address])
+        assert.equal((await ask(port, upgrade({ Origin: `http://${host}:${port}` }), { host: `${host}:${port}` })).status, 101, host);
+    for (const host of ['evil.example', `${name}.evil.example`, 'localhost.evil.example', '127.0.0.1.evil.example', 'local']) {
+        assert.equal((await ask(port, upgrade({ Origin: `http://${host}:${port}` }), { host: `${host}:${port}` })).status, 403, host);
+        assert.equal((await ask(port, upgrade({ Origin: `http://${host}` }), { host })).status, 403, host);
+        // No browser leaves Origin out of an upgrade; other programs do, and what they call this computer is their affair.
+        assert.equal((await ask(port, upgrade(), { host: `${host}:${port}` })).status, 101, host);
+    }
+    await s.server.says(/refused: host/);
 });
 
 scenario('a foreign origin as the phone app would meet it', async (s) => {
