@@ -152,6 +152,13 @@ $(BUILD)/tests/test_merge_growth: $(BUILD)/obj/tests/test_merge_growth.o $(patsu
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=memmove,--wrap=memcpy,--wrap=memcmp -o $@ $^ -lcmocka -lm
 
+# Likewise, of what answers a phone that comes.
+$(BUILD)/tests/test_opening_work: $(BUILD)/obj/tests/test_opening_work.o $(BUILD)/obj/steps/src/store/device.o \
+    $(patsubst proto/%.c,$(BUILD)/obj/steps/proto/%.o,$(PROTO_SRC)) $(BUILD)/libtrivet-app.a $(BUILD)/libtrivet-merge.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--exclude-libs,libtrivet-app.a -o $@ $^ $(DEP_LIBS) -lcmocka
+
 # This one makes each allocation fail in its turn.
 $(BUILD)/tests/test_proto_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
 

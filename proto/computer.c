@@ -2,11 +2,12 @@
  * computer.c - the computer's end of a connection (protocol §2 to §4, §7).
  *
  *     new ──> KEY_INIT ──key_init──────────> HANDSHAKE ──handshake──> DECISION ──accept──> OPEN
- *                 '──version 2──> KEY ──key──^                        (what comes waits unread)
+ *                 '──version 2──> KEY ──key──^ '──no good frame──> WRONG_KEY      (what comes waits unread)
  *
  * In version 2 the owner is asked for the key of the device that the key_init names. Where there is none, a random one
  * takes its place and all goes on alike, until the first frame fails to open: a peer without the right key
- * learns nothing from the answer or its time. Nothing that is sent before `accept` depends on who it is, and the phone takes the
+ * learns nothing from the answer or its time. The owner hears of it then, and refuses when it likes; what comes meanwhile is
+ * dropped. Nothing that is sent before `accept` depends on who it is, and the phone takes the
  * first frame that it gets as a sign that the owner has stored the device key.
  *
  *     a sync, within OPEN:
@@ -244,6 +245,8 @@ int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const u
         proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_FAST, "too many messages a second");
     else if (len > trivet_proto_computer_message_limit(c))
         proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_LARGE, "the message is too large");
+    else if (c->state == WRONG_KEY)
+        return TRIVET_PROTO_OK;
     else if (is_of_wrong_sort(c, binary))
         proto_computer_violation(c, binary ? "a binary message" : "a text message where a frame belongs");
     else if (take_message(c, binary, data, len) == TRIVET_PROTO_ENOMEM)
@@ -281,7 +284,7 @@ void trivet_proto_computer_tick(trivet_proto_computer *c, int64_t now) {
 int64_t trivet_proto_computer_deadline(const trivet_proto_computer *c) {
     if (!proto_session_is_open(&c->session))
         return INT64_MAX;
-    if (c->state < DECISION)
+    if (c->state < WRONG_KEY)
         return c->handshake_deadline;
     return c->state == OPEN && c->sync == ASKED ? answer_deadline(c) : INT64_MAX;
 }
@@ -307,7 +310,8 @@ int trivet_proto_computer_accept(trivet_proto_computer *c, int64_t now) {
 }
 
 int trivet_proto_computer_refuse(trivet_proto_computer *c, int close_code, const char *reason) {
-    return c->state == DECISION ? trivet_proto_computer_close(c, close_code, reason) : TRIVET_PROTO_ESTATE;
+    return c->state == DECISION || c->state == WRONG_KEY ? trivet_proto_computer_close(c, close_code, reason)
+                                                         : TRIVET_PROTO_ESTATE;
 }
 
 int trivet_proto_computer_close(trivet_proto_computer *c, int close_code, const char *reason) {

@@ -21,7 +21,7 @@ typedef struct {
 struct trivet_proto_computer {
     trivet_proto_computer_options options;
     proto_session session;
-    enum { KEY_INIT, KEY, HANDSHAKE, DECISION, OPEN } state;
+    enum { KEY_INIT, KEY, HANDSHAKE, WRONG_KEY, DECISION, OPEN } state;
     int64_t now;                /* the latest time that was told */
     int64_t handshake_deadline; /* until DECISION */
     proto_bucket rate;

@@ -148,12 +148,22 @@ static int read_handshake(trivet_proto_computer *c, const uint8_t *plain, size_t
     return proto_session_tell(&c->session, &event);
 }
 
+/* The owner decides how long it takes to say so (protocol §2, §7). */
+static int wrong_key(trivet_proto_computer *c) {
+    c->state = WRONG_KEY;
+    return proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_WRONG_KEY, TRIVET_PROTO_HANDSHAKE);
+}
+
 static int receive_handshake(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len) {
     uint8_t *plain, kind;
     size_t plain_len;
     if (c->session.version == 1 && is_early_log(c, data, len))
         return TRIVET_PROTO_OK;
-    int r = proto_session_open(&c->session, binary, data, len, &kind, &plain, &plain_len);
+    int r = c->session.version == 2
+                ? proto_session_try_frame(&c->session, data, len, &kind, &plain, &plain_len)
+                : proto_session_open(&c->session, binary, data, len, &kind, &plain, &plain_len);
+    if (r == TRIVET_PROTO_EINPUT)
+        return wrong_key(c);
     if (r != TRIVET_PROTO_OK)
         return r;
     r = kind == PROTO_KIND_JSON ? read_handshake(c, plain, plain_len)

@@ -380,18 +380,23 @@ static int open_envelope(proto_session *session, const uint8_t *data, size_t len
     return proto_session_out_of_memory(session);
 }
 
-static int open_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind, uint8_t **plain,
-                      size_t *plain_len) {
+int proto_session_try_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind,
+                            uint8_t **plain, size_t *plain_len) {
     if (session->received == UINT64_MAX)
         return used_up(session);
     int r = trivet_proto_channel2_open(session->receive_key, session->received, data, len, kind, plain,
                                        plain_len);
     if (r == TRIVET_PROTO_ENOMEM)
         return proto_session_out_of_memory(session);
-    if (r != TRIVET_PROTO_OK)
-        return violation(session, "a frame that does not open");
-    session->received++;
-    return TRIVET_PROTO_OK;
+    if (r == TRIVET_PROTO_OK)
+        session->received++;
+    return r;
+}
+
+static int open_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind, uint8_t **plain,
+                      size_t *plain_len) {
+    int r = proto_session_try_frame(session, data, len, kind, plain, plain_len);
+    return r == TRIVET_PROTO_EINPUT ? violation(session, "a frame that does not open") : r;
 }
 
 int proto_session_open(proto_session *session, bool binary, const uint8_t *data, size_t len, uint8_t *kind,

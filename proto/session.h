@@ -102,6 +102,10 @@ int proto_session_send_box(proto_session *session, uint8_t *box, size_t len);
 int proto_session_open(proto_session *session, bool binary, const uint8_t *data, size_t len, uint8_t *kind,
                        uint8_t **plain, size_t *plain_len);
 
+/* A frame of version 2 alone, which may fail to open: EINPUT, and nothing happened. */
+int proto_session_try_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind,
+                            uint8_t **plain, size_t *plain_len);
+
 /* Tells the owner of a refused message, and in version 2 the peer, and counts it; the tenth in a minute closes. */
 int proto_session_refused(proto_session *session, trivet_proto_type type, const trivet_proto_error *error,
                           int64_t now);

@@ -147,10 +147,12 @@ char *trivet_proto_base64_encode(const uint8_t *data, size_t len);
 
 typedef enum {
     /* computer's end */
-    TRIVET_PROTO_EVENT_KEY_WANTED,   /* device, gen: answer with trivet_proto_computer_key */
-    TRIVET_PROTO_EVENT_HANDSHAKE,    /* version, device_id, last_sync; of version 1 secret; of 2 device, gen,
+    TRIVET_PROTO_EVENT_KEY_WANTED, /* device, gen: answer with trivet_proto_computer_key */
+    TRIVET_PROTO_EVENT_HANDSHAKE,  /* version, device_id, last_sync; of version 1 secret; of 2 device, gen,
                                         device_key, clock, and the peer holds the pairing's key, for its first
                                         frame has opened: answer with accept or refuse */
+    TRIVET_PROTO_EVENT_WRONG_KEY, /* version 2's wrong secret: the first frame does not open under the key that
+                                        was given, or under nobody's: answer with refuse, 4004 */
     TRIVET_PROTO_EVENT_SYNC_REQUEST, /* the phone wants a sync now (dropped by the machine while one runs) */
     TRIVET_PROTO_EVENT_STATE,        /* message: the phone's answer in this round */
     TRIVET_PROTO_EVENT_SYNC_TIMEOUT, /* no answer in time; the machine has sent sync_cancel and is idle */
@@ -246,7 +248,7 @@ int trivet_proto_computer_key(trivet_proto_computer *c, const uint8_t *key, int6
 
 /*
  * The owner's answer to EVENT_HANDSHAKE, whenever it comes: no timeout runs. Accept: what waited unread since is
- * handled now, in order.
+ * handled now, in order. EVENT_WRONG_KEY can only be refused.
  */
 int trivet_proto_computer_accept(trivet_proto_computer *c, int64_t now);
 int trivet_proto_computer_refuse(trivet_proto_computer *c, int close_code, const char *reason);

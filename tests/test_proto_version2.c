@@ -182,6 +182,8 @@ static int close_of(trivet_proto_computer *c) {
     trivet_proto_event event;
     int code = 0;
     while (trivet_proto_computer_event(c, &event)) {
+        if (event.kind == TRIVET_PROTO_EVENT_WRONG_KEY)
+            trivet_proto_computer_refuse(c, 4004, "a frame that does not open");
         if (event.kind == TRIVET_PROTO_EVENT_CLOSED)
             code = event.close_code;
         trivet_proto_event_release(&event);
@@ -264,6 +266,8 @@ static void watch(const uint8_t *key, char *seen, size_t room) {
     while (trivet_proto_computer_event(pair.c, &event)) {
         at += (size_t)snprintf(seen + at, room - at, "event %d %d %s;", event.kind, event.close_code,
                                event.error.reason);
+        if (event.kind == TRIVET_PROTO_EVENT_WRONG_KEY)
+            trivet_proto_computer_refuse(pair.c, 4004, "a frame that does not open");
         trivet_proto_event_release(&event);
     }
     while (trivet_proto_computer_output(pair.c, &output)) {

@@ -23,13 +23,7 @@
 #include "peer.h"
 #include "websocket_stream.h"
 
-enum {
-    BACKLOG = 128,
-    MAX_LINGERING = 32,
-    CODE_WRONG_SECRET = 4001, /* protocol §2 */
-    CODE_TIMEOUT = 4002,
-    CODE_GOING_AWAY = 1001
-};
+enum { BACKLOG = 128, MAX_LINGERING = 32, CODE_TIMEOUT = 4002, CODE_GOING_AWAY = 1001 };
 
 struct listener {
     uv_loop_t *loop;
@@ -122,7 +116,7 @@ static void put_out(listener *l, peer *p, const char *reason) {
         l->events->on_refused(l->owner, p->address, reason);
     if (p->ws) {
         if (p->list == &l->judged)
-            websocket_close(p->ws, CODE_WRONG_SECRET, "Invalid pairing secret");
+            websocket_close(p->ws, p->verdict, p->verdict_reason);
         else
             websocket_close(p->ws, CODE_TIMEOUT, reason);
         move_to_lingering(l, p);
@@ -183,11 +177,13 @@ void listener_authenticated(listener *l, websocket *ws) {
     schedule(l);
 }
 
-void listener_judged(listener *l, websocket *ws) {
+void listener_judged(listener *l, websocket *ws, int code, const char *reason) {
     peer *p = websocket_hook_context(ws);
 
     if (p->list != &l->waiting)
         return;
+    p->verdict = code;
+    p->verdict_reason = reason;
     move(p, &l->judged);
     schedule(l);
 }

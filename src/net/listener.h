@@ -84,9 +84,9 @@ void listener_authenticated(listener *l, websocket *ws);
 /*
  * The peer has shown a wrong secret, and its owner will say so and close, after a delay (protocol §2). The time-out,
  * which is for the handshake, does not come in between; the place stays taken, and who is put out of it hears
- * 4001.
+ * `code` and `reason`, a constant, as it would from the owner.
  */
-void listener_judged(listener *l, websocket *ws);
+void listener_judged(listener *l, websocket *ws, int code, const char *reason);
 
 size_t listener_connections(const listener *l); /* open ones, plain HTTP included */
 

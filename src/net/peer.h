@@ -44,6 +44,8 @@ struct peer {
     uint64_t deadline; /* ms, the loop's clock: the end of its time in `list` */
     size_t queued;     /* bytes of answers that wait to be sent */
     bool lingering, closing, loopback;
+    int verdict; /* while judged: the close code that waits for it, and the reason */
+    const char *verdict_reason;
     bool served;        /* at least one request was answered */
     bool ended;         /* the peer has sent its last byte */
     const char *source; /* what of its address counts for places (address_source) */

@@ -139,17 +139,33 @@ static void welcome(connection *c, const struct check *k) {
         c->host->on_devices_changed(c->host->owner);
 }
 
-/* Counted and logged also where the peer did not wait for its answer. */
-static void turn_away(connection *c, const struct check *k) {
-    unsigned row;
-    uint64_t now = uv_now(c->host->loop), delay = throttle_failed(&c->host->throttle, k->address, now, &row);
+/* A first frame that does not open ends as every such frame does. */
+static int wrong_code(const connection *c) {
+    return connection_version(c) == 2 ? TRIVET_PROTO_CLOSE_VIOLATION : TRIVET_PROTO_CLOSE_WRONG_SECRET;
+}
 
-    connection_tell(c, &(server_event){.kind = EVENT_WRONG_SECRET, .count = row, .duration = (int64_t)delay});
+static const char *wrong_reason(const connection *c) {
+    return connection_version(c) == 2 ? "a frame that does not open" : "Invalid pairing secret";
+}
+
+/* Counted and logged also where the peer did not wait for its answer. */
+void admission_turn_away(connection *c) {
+    unsigned row;
+    uint64_t now = uv_now(c->host->loop), delay = throttle_failed(&c->host->throttle, c->address, now, &row);
+
+    connection_tell(c, &(server_event){.kind = EVENT_WRONG_SECRET,
+                                       .number = connection_version(c),
+                                       .count = row,
+                                       .duration = (int64_t)delay});
     if (row == THROTTLE_MANY)
         connection_tell(c, &(server_event){.kind = EVENT_WRONG_SECRETS, .count = row});
     c->refuse_at = now + delay;
     if (c->ws)
-        listener_judged(c->host->listener, c->ws);
+        listener_judged(c->host->listener, c->ws, wrong_code(c), wrong_reason(c));
+}
+
+void admission_refuse(connection *c) {
+    trivet_proto_computer_refuse(c->machine, wrong_code(c), wrong_reason(c));
 }
 
 static void done_check(worker_job *job) {
@@ -157,7 +173,7 @@ static void done_check(worker_job *job) {
     connection *c = k->connection;
 
     if (k->rc == STORE_NONE && k->version == 1) {
-        turn_away(c, k);
+        admission_turn_away(c);
     } else if (k->rc == STORE_NONE) {
         /* The pairing has moved on between its key_init and its first frame. */
         connection_close(c, TRIVET_PROTO_CLOSE_GOING_AWAY, "Connect again");

@@ -13,4 +13,8 @@ void admission_look_up(connection *c, const trivet_proto_event *event);
 /* TRIVET_PROTO_EVENT_HANDSHAKE: the connection is accepted, put out, or refused after a delay. */
 void admission_check(connection *c, const trivet_proto_event *event);
 
+/* A wrong secret, or TRIVET_PROTO_EVENT_WRONG_KEY: counted, told, and refused when its delay is over. */
+void admission_turn_away(connection *c);
+void admission_refuse(connection *c);
+
 #endif

@@ -80,7 +80,7 @@ static void on_timer(uv_timer_t *timer) {
     connection_hold(c);
     if (c->refuse_at && now >= c->refuse_at) {
         c->refuse_at = 0;
-        trivet_proto_computer_refuse(c->machine, TRIVET_PROTO_CLOSE_WRONG_SECRET, "Invalid pairing secret");
+        admission_refuse(c);
     }
     trivet_proto_computer_tick(c->machine, (int64_t)now);
     if (c->sync && now >= sync_deadline(c->sync))
@@ -170,6 +170,9 @@ static void act(connection *c, trivet_proto_event *event) {
         break;
     case TRIVET_PROTO_EVENT_HANDSHAKE:
         admission_check(c, event);
+        break;
+    case TRIVET_PROTO_EVENT_WRONG_KEY:
+        admission_turn_away(c);
         break;
     case TRIVET_PROTO_EVENT_SYNC_REQUEST:
         connection_start_sync(c);

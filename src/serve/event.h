@@ -32,7 +32,7 @@ typedef enum {
     EVENT_PHONE_CONNECTED,    /* its secret was right. first: of this pairing, whose code is now used */
     EVENT_PHONE_NEW_NAME,     /* another phone uses this pairing's code; name: what it calls itself */
     EVENT_PHONE_NEW_NETWORK,  /* it was last seen in another one; reason: the address it had there */
-    EVENT_WRONG_SECRET,       /* count: so many in a row; duration: until it is answered */
+    EVENT_WRONG_SECRET,       /* number: protocol; count: in a row; duration: until it is answered */
     EVENT_WRONG_SECRETS,      /* once for each row that reaches THROTTLE_MANY; count */
     EVENT_MESSAGE_REFUSED,    /* word: the message's type, "unknown" included; reason */
     EVENT_MESSAGE_IGNORED,    /* word: the same */

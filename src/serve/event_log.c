@@ -24,7 +24,7 @@ static const struct form forms[EVENT_KINDS] = {
          NULL, NULL, NULL, NULL, NULL},
     [EVENT_PHONE_NEW_NETWORK] = {true, LOG_INFO, "seen from another network", NULL, "before", NULL, NULL,
                                  NULL},
-    [EVENT_WRONG_SECRET] = {true, LOG_WARNING, "wrong pairing secret", NULL, NULL, NULL, "in_a_row",
+    [EVENT_WRONG_SECRET] = {true, LOG_WARNING, "wrong pairing secret", NULL, NULL, "protocol", "in_a_row",
                             "answered_in_ms"},
     [EVENT_WRONG_SECRETS] = {true, LOG_WARNING, "somebody tries secret after secret", NULL, NULL, NULL,
                              "in_a_row", NULL},

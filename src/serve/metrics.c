@@ -377,8 +377,8 @@ static void write_connections(FILE *out, const metrics *m) {
                       "WebSocket connections that were opened.", (double)m->opened);
     exposition_single(out, "trivet_connections_accepted_total", "counter",
                       "Connections that showed a right secret.", (double)m->accepted);
-    exposition_single(out, "trivet_wrong_secrets_total", "counter", "Wrong pairing secrets.",
-                      (double)m->wrong_secrets);
+    exposition_single(out, "trivet_wrong_secrets_total", "counter",
+                      "Wrong pairing secrets, in version 2 keys.", (double)m->wrong_secrets);
     exposition_single(out, "trivet_wrong_secret_rows_total", "counter",
                       "How often one address showed several wrong secrets in a row.",
                       (double)m->wrong_secret_rows);

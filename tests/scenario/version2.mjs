@@ -103,7 +103,7 @@ export class Phone2 {
     async connect({ greet = true, keyInit } = {}) {
         Object.assign(this, { frames: [], messages: [], sent: 0n, received: 0n, keys: null, waiters: [], end: null });
         this.pair = nacl.box.keyPair();
-        const socket = new WebSocket(`ws://127.0.0.1:${this.port ?? this.pairing.port}/`, { maxPayload: 256 << 20 });
+        const socket = new WebSocket(`ws://127.0.0.1:${this.port ?? this.pairing.port}/`, { maxPayload: 256 << 20, localAddress: this.from });
         this.socket = socket;
         this.keyInit = keyInit ?? JSON.stringify({ type: 'key_init', publicKey: toBase64(this.pair.publicKey), v: 2, device: this.pairing.device, gen: this.gen });
         socket.on('error', () => {});

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { assert, itemWith, ROOT, scenario, sleep, texts } from './harness.mjs';
+import { assert, http, itemWith, ROOT, scenario, sleep, texts } from './harness.mjs';
 import { nacl, App, toBase64, WebSocket } from './app.mjs';
 import { blake2b, derive, open, Phone2, seal } from './version2.mjs';
 
@@ -116,31 +116,59 @@ scenario('an unknown device, a revoked one and a wrong key look alike', async (s
     assert.equal(await used.sync(), 'confirmed');
     assert.equal(await used.sync(), 'confirmed');
     const cases = { 'wrong key': known, revoked, unknown, 'a generation too early': known, 'a generation that is over': used };
-    const seen = {};
-    for (const [name, phone] of Object.entries(cases)) {
+    // Each from an address of its own, and all at once: every first wrong key waits for a second (protocol §2).
+    const look = async ([name, phone], i) => {
         const stranger = new Phone2(phone.pairing, phone.app, { key: nacl.randomBytes(32), gen: name.endsWith('early') ? 1 : 0 });
         assert.equal(await stranger.connect(), 'refused', name);
         assert.equal(Buffer.from(stranger.exchange.proof, 'base64').length, 32);
         const shape = stranger.frames[0].data.toString().replace(/"[A-Za-z0-9+/]{43}="/g, '"…"');
         // And one that goes on regardless, with a frame that cannot open.
-        const bold = new Phone2(phone.pairing, phone.app, { key: stranger.key, gen: stranger.gen });
-        bold.pair = null;
-        await bold.connect({ greet: false });
-        const again = await boldly(bold);
-        seen[name] = JSON.stringify([shape, stranger.frames[0].data.length, again]);
-    }
-    assert.equal(new Set(Object.values(seen)).size, 1, JSON.stringify(seen, null, 1));
-    assert.match(seen.unknown, /4004/);
+        const { code, reason, took } = await boldly(stranger, `127.0.0.${10 + i}`);
+        assert.ok(took >= 1000, `${name}: ${took} ms`);
+        return JSON.stringify([shape, stranger.frames[0].data.length, code, reason]);
+    };
+    const seen = await Promise.all(Object.entries(cases).map(look));
+    assert.equal(new Set(seen).size, 1, JSON.stringify(seen, null, 1));
+    assert.match(seen[0], /4004,"a frame that does not open"/);
+    const told = s.server.stderr.match(/wrong pairing secret.*/g);
+    assert.equal(told.length, 5);
+    for (const line of told) assert.match(line, /protocol=2.*in_a_row=1 .*answered_in_ms=1000/);
 });
 
-/* Sends a frame under keys that the computer does not have. */
-async function boldly(phone) {
-    const socket = new WebSocket(`ws://127.0.0.1:${phone.pairing.port}/`);
+scenario('wrong keys are slowed down and told as wrong secrets are, and hold up nobody', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    const strangers = [1000, 2000, 4000, 8000, 8000].map(() => new Phone2({ ...phone.pairing, device: 'abcdefgh' }, phone.app, { gen: 0 }));
+    const ends = [];
+    for (const [i, stranger] of strangers.entries()) {
+        ends.push(boldly(stranger, '127.0.0.77'));
+        await s.eventually('it is judged', () => s.server.stderr.match(/wrong pairing secret/g)?.length === i + 1);
+    }
+    assert.deepEqual(s.server.stderr.match(/answered_in_ms=\d+/g).map((word) => Number(word.split('=')[1])), [1000, 2000, 4000, 8000, 8000]);
+    await s.server.says(/somebody tries secret after secret.*in_a_row=5/);
+    assert.match((await http(s.server.port, { path: '/metrics' })).body, /^trivet_wrong_secrets_total 5$/m);
+    assert.equal(await phone.sync(), 'confirmed', 'from another address');
+    phone.from = '127.0.0.77';
+    assert.equal(await phone.sync(), 'confirmed', 'and from that');
+    const [first, second] = await Promise.all(ends.slice(0, 2));
+    assert.deepEqual([first.code, second.code], [4004, 4004]);
+    assert.ok(second.took >= 2000, `${second.took} ms`);
+});
+
+/* Sends a frame, and much else, under keys that the computer does not have. */
+async function boldly(phone, localAddress) {
+    const socket = new WebSocket(`ws://127.0.0.1:${phone.pairing.port}/`, { localAddress });
     const keyInit = JSON.stringify({ type: 'key_init', publicKey: toBase64(nacl.box.keyPair().publicKey), v: 2, device: phone.pairing.device, gen: phone.gen });
     return new Promise((resolve) => {
+        let sent;
         socket.on('open', () => socket.send(keyInit));
-        socket.on('message', () => socket.send(Buffer.alloc(100, 7)));
-        socket.on('close', (code, reason) => resolve([code, String(reason)]));
+        socket.on('message', () => {
+            sent = performance.now();
+            socket.send(Buffer.alloc(100, 7));
+            socket.send('nothing of this makes it end sooner');
+        });
+        socket.on('error', () => {});
+        socket.on('close', (code, reason) => resolve({ code, reason: String(reason), took: performance.now() - sent }));
     });
 }
 
