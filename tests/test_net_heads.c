@@ -9,6 +9,7 @@
 /* ---- HTTP heads ---- */
 
 #define HEAD_LIMIT 256
+#define LONG "123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
 
 static const struct {
     const char *request;
@@ -43,6 +44,25 @@ static const struct {
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
      "8\r\n12345678\r\n8\r\n12345678\r\n",
      413, NULL},
+    /* Where a message ends must not be a matter of taste. */
+    {"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n", 400, NULL},
+    {"GET / HTTP/1.1\r\nHost: a\r\n\tb\r\n\r\n", 400, NULL},
+    {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", 400, NULL},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n", 400, NULL},
+    {"GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n", 400, NULL},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501, NULL},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n", 501,
+     NULL},
+    {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, NULL},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", 417, NULL},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", 413, NULL},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;" LONG LONG LONG LONG LONG LONG, 413,
+     NULL},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " LONG LONG LONG LONG LONG LONG,
+     413, NULL},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n\r\n2\r\n\r\n\r\n0\r\n\r\n", 0,
+     "POST / a - 1 1 1"},
+    {"\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\n x ", 0, "POST / a - 1 1 1"},
     {"GET / HTTP/1.1\r\nA: 3456789012345678901234567890123456789012345678901234567890"
      "123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
      "123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"

@@ -20,6 +20,9 @@ struct http_parser {
     llhttp_t llhttp;
     size_t max_head, max_body;
     size_t head_bytes, body_bytes;
+    size_t bytes;    /* of the whole message, with what chunks and trailers add to a body */
+    size_t lines;    /* of the head, whole ones, that were looked through */
+    size_t line_len; /* of the head's line that is looked through, up to here, without its end */
     char *text;
     size_t len, size;
     size_t target;              /* offset into text; 0: none, since offset 0 is an empty string */
@@ -29,6 +32,7 @@ struct http_parser {
     int field; /* the field being read; -1: one that nobody asks for */
     int status;
     bool begun, head_done, message_done;
+    bool head_looked; /* through, to its end */
     http_head head;
 };
 
@@ -45,6 +49,8 @@ static const struct {
     [FIELD_ACCEPT] = {"Sec-WebSocket-Accept", false},
     [FIELD_EXTENSIONS] = {"Sec-WebSocket-Extensions", true},
     [FIELD_PROTOCOL] = {"Sec-WebSocket-Protocol", true},
+    [FIELD_TRANSFER] = {"Transfer-Encoding", true},
+    [FIELD_EXPECT] = {"Expect", true},
 };
 
 static int refuse(http_parser *p, int status) {
@@ -106,6 +112,8 @@ static int on_field_name(llhttp_t *llhttp, const char *at, size_t len) {
 static int on_field_name_complete(llhttp_t *llhttp) {
     http_parser *p = llhttp->data;
 
+    if (p->name_len == 0)
+        return refuse(p, 400); /* RFC 9110 §5.1 */
     p->field = -1;
     for (int i = 0; i < HTTP_FIELDS; i++)
         if (!p->head_done && strlen(known_fields[i].name) == p->name_len &&
@@ -157,7 +165,19 @@ static int on_head_complete(llhttp_t *llhttp) {
     p->head.body = (llhttp->flags & (F_CHUNKED | F_TRANSFER_ENCODING)) != 0 || llhttp->content_length > 0;
     if (llhttp->type == HTTP_RESPONSE)
         return 2; /* an answer to an upgrade: a body, if any, is of no interest */
+    if (p->fields[FIELD_TRANSFER] != 0 && strcasecmp(p->text + p->fields[FIELD_TRANSFER], "chunked") != 0)
+        return refuse(p, 501);
+    if (p->fields[FIELD_TRANSFER] != 0 && llhttp->http_minor < 1)
+        return refuse(p, 400); /* RFC 9112 §6.1: faulty framing */
+    if (p->fields[FIELD_EXPECT] != 0)
+        return refuse(p, 417);
     return (llhttp->flags & F_CONTENT_LENGTH) && llhttp->content_length > p->max_body ? refuse(p, 413) : 0;
+}
+
+static int on_chunk_header(llhttp_t *llhttp) {
+    http_parser *p = llhttp->data;
+
+    return llhttp->content_length > p->max_body - p->body_bytes ? refuse(p, 413) : 0;
 }
 
 static int on_body(llhttp_t *llhttp, const char *at, size_t len) {
@@ -185,6 +205,7 @@ static const llhttp_settings_t settings = {
     .on_header_value = on_field_value,
     .on_header_value_complete = on_field_value_complete,
     .on_headers_complete = on_head_complete,
+    .on_chunk_header = on_chunk_header,
     .on_body = on_body,
     .on_message_complete = on_message_complete,
 };
@@ -213,12 +234,12 @@ void http_parser_free(http_parser *p) {
 void http_parser_next(http_parser *p) {
     llhttp_init(&p->llhttp, p->llhttp.type, &settings);
     p->llhttp.data = p;
-    p->head_bytes = p->body_bytes = p->name_len = 0;
+    p->head_bytes = p->body_bytes = p->bytes = p->lines = p->line_len = p->name_len = 0;
     p->target = 0;
     memset(p->fields, 0, sizeof p->fields);
     p->field = -1;
     p->status = 0;
-    p->begun = p->head_done = p->message_done = false;
+    p->begun = p->head_done = p->message_done = p->head_looked = false;
     p->head = (http_head){0};
     p->len = 0;
     append(p, "", 1); /* offset 0 is taken; a failure shows again with the first field */
@@ -242,6 +263,27 @@ static int status_of(llhttp_errno_t error) {
     }
 }
 
+/*
+ * A line that goes on in the next (obs-fold), which llhttp joins. Looks through what is fed, up to the empty line
+ * that ends the head; empty lines in front of a request do not count (RFC 9112 §2.2).
+ */
+static bool has_fold(http_parser *p, const char *data, size_t len) {
+    for (size_t i = 0; i < len && !p->head_looked; i++) {
+        bool first = p->line_len == 0 && p->lines > 0;
+
+        if (data[i] == '\n') {
+            p->head_looked = first;
+            p->lines += p->line_len > 0;
+            p->line_len = 0;
+        } else if (first && (data[i] == ' ' || data[i] == '\t')) {
+            return true;
+        } else {
+            p->line_len += data[i] != '\r';
+        }
+    }
+    return false;
+}
+
 enum http_result http_parser_feed(http_parser *p, const char *data, size_t len, size_t *used) {
     *used = 0;
     while (*used < len) {
@@ -255,11 +297,20 @@ enum http_result http_parser_feed(http_parser *p, const char *data, size_t len, 
             refuse(p, 431);
             return HTTP_REFUSED;
         }
+        if (p->llhttp.type == HTTP_REQUEST && has_fold(p, data + *used, piece)) {
+            refuse(p, 400);
+            return HTTP_REFUSED;
+        }
         error = llhttp_execute(&p->llhttp, data + *used, piece);
         done = error == HPE_OK ? piece : (size_t)(llhttp_get_error_pos(&p->llhttp) - (data + *used));
         *used += done;
         if (!p->head_done)
             p->head_bytes += done;
+        p->bytes += done;
+        if (p->bytes > 2 * (p->max_head + p->max_body)) { /* extensions of chunks, trailers */
+            refuse(p, 413);
+            return HTTP_REFUSED;
+        }
         if (p->message_done) {
             finish_head(p);
             return HTTP_MESSAGE;
@@ -320,9 +371,11 @@ const char *http_status_name(int status) {
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
         {413, "Content Too Large"},
+        {417, "Expectation Failed"},
         {426, "Upgrade Required"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
+        {501, "Not Implemented"},
         {503, "Service Unavailable"},
         {505, "HTTP Version Not Supported"},
     };

@@ -5,7 +5,12 @@
  * then http_parser_next and feed the bytes that were not used; http_parser_free.
  *
  * Only the fields that somebody asks for are kept, together at most `max_head` bytes. Bodies are counted and
- * dropped: no request here has one that matters.
+ * dropped: no request here has one that matters, so none is waited for (`Expect` gets 417).
+ *
+ * Where one request ends and the next begins must not be a matter of taste, or what one reader takes for a body another
+ * takes for a request. llhttp refuses most of what is unclear; the rest is refused here: white space in front
+ * of a colon, a field without a name, lines that go on in the next (RFC 9112 §5.2), any transfer coding but
+ * `chunked` alone (§6.1).
  */
 #ifndef TRIVET_NET_HTTP_H
 #define TRIVET_NET_HTTP_H
@@ -24,6 +29,8 @@ enum http_field {
     FIELD_ACCEPT,     /* Sec-WebSocket-Accept, in a response */
     FIELD_EXTENSIONS, /* Sec-WebSocket-Extensions, in a response */
     FIELD_PROTOCOL,   /* Sec-WebSocket-Protocol, in a response */
+    FIELD_TRANSFER,   /* Transfer-Encoding */
+    FIELD_EXPECT,
     HTTP_FIELDS
 };
 
@@ -54,9 +61,9 @@ void http_parser_free(http_parser *p);
 enum http_result http_parser_feed(http_parser *p, const char *data, size_t len, size_t *used);
 
 const http_head *http_parser_head(const http_parser *p); /* after HTTP_MESSAGE */
-int http_parser_refusal(const http_parser *p);           /* after HTTP_REFUSED: 400, 413, 431, 500, 505 */
-bool http_parser_idle(const http_parser *p);             /* no byte of a message has come */
-void http_parser_next(http_parser *p);                   /* ready for the next message */
+int http_parser_refusal(const http_parser *p); /* after HTTP_REFUSED: 400, 413, 417, 431, 500, 501, 505 */
+bool http_parser_idle(const http_parser *p);   /* no byte of a message has come */
+void http_parser_next(http_parser *p);         /* ready for the next message */
 
 /* Whether a field's comma-separated list holds `token`, in any case. */
 bool http_list_has(const char *list, const char *token);

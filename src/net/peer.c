@@ -153,6 +153,8 @@ static void refuse_head(peer *p, int status) {
     peer_refuse(p, status,
                 status == 431   ? "head too large"
                 : status == 413 ? "body too large"
+                : status == 417 ? "expectation"
+                : status == 501 ? "transfer coding"
                 : status == 505 ? "HTTP version"
                 : status == 500 ? "out of memory"
                                 : "malformed request");
