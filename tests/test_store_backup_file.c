@@ -336,8 +336,11 @@ static void test_writer_checks(void **state) {
             s.content[2][500] ^= 1;
         else
             s.entries[2].size += how == 1 ? 1 : (uint64_t)-1;
-        if (how == 1)
-            s.content[2] = realloc(s.content[2], 1002);
+        if (how == 1) {
+            s.content[2] = realloc(s.content[2], 1001);
+            assert_non_null(s.content[2]);
+            s.content[2][1000] = 0;
+        }
         assert_int_equal(STORE_FAILED, write_sample(&s, NULL, &f));
         free(f.data);
         free_sample(&s);
