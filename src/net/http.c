@@ -33,6 +33,7 @@ struct http_parser {
     int status;
     bool begun, head_done, message_done;
     bool head_looked; /* through, to its end */
+    char last;        /* byte that was looked at */
     http_head head;
 };
 
@@ -240,6 +241,7 @@ void http_parser_next(http_parser *p) {
     p->field = -1;
     p->status = 0;
     p->begun = p->head_done = p->message_done = p->head_looked = false;
+    p->last = '\0';
     p->head = (http_head){0};
     p->len = 0;
     append(p, "", 1); /* offset 0 is taken; a failure shows again with the first field */
@@ -264,21 +266,23 @@ static int status_of(llhttp_errno_t error) {
 }
 
 /*
- * A line that goes on in the next (obs-fold), which llhttp joins. Looks through what is fed, up to the empty line
+ * What llhttp lets pass in a head's lines: one that goes on in the next (obs-fold), which it joins, CR without LF and
+ * LF without CR, each of which it takes for an end at some places. Looks through what is fed, up to the empty line
  * that ends the head; empty lines in front of a request do not count (RFC 9112 §2.2).
  */
-static bool has_fold(http_parser *p, const char *data, size_t len) {
+static bool lines_unclear(http_parser *p, const char *data, size_t len) {
     for (size_t i = 0; i < len && !p->head_looked; i++) {
-        bool first = p->line_len == 0 && p->lines > 0;
+        bool first = p->line_len == 0 && p->lines > 0, after_cr = p->last == '\r';
 
+        p->last = data[i];
+        if ((data[i] == '\n') != after_cr || (first && (data[i] == ' ' || data[i] == '\t')))
+            return true;
         if (data[i] == '\n') {
             p->head_looked = first;
             p->lines += p->line_len > 0;
             p->line_len = 0;
-        } else if (first && (data[i] == ' ' || data[i] == '\t')) {
-            return true;
-        } else {
-            p->line_len += data[i] != '\r';
+        } else if (data[i] != '\r') {
+            p->line_len++;
         }
     }
     return false;
@@ -297,7 +301,7 @@ enum http_result http_parser_feed(http_parser *p, const char *data, size_t len, 
             refuse(p, 431);
             return HTTP_REFUSED;
         }
-        if (p->llhttp.type == HTTP_REQUEST && has_fold(p, data + *used, piece)) {
+        if (p->llhttp.type == HTTP_REQUEST && lines_unclear(p, data + *used, piece)) {
             refuse(p, 400);
             return HTTP_REFUSED;
         }

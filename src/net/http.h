@@ -9,8 +9,8 @@
  *
  * Where one request ends and the next begins must not be a matter of taste, or what one reader takes for a body another
  * takes for a request. llhttp refuses most of what is unclear; the rest is refused here: white space in front
- * of a colon, a field without a name, lines that go on in the next (RFC 9112 §5.2), any transfer coding but
- * `chunked` alone (§6.1).
+ * of a colon, a field without a name, lines that go on in the next (RFC 9112 §5.2) or end with half a CRLF (§2.2), any
+ * transfer coding but `chunked` alone (§6.1).
  */
 #ifndef TRIVET_NET_HTTP_H
 #define TRIVET_NET_HTTP_H

@@ -51,6 +51,8 @@ const SHAPES = {
     'RFC 9112 §2.2: lines that end with LF alone': ['GET /ping HTTP/1.1\nHost: localhost\n\n', 400],
     'RFC 9112 §2.2: one that does': [`GET /ping HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n`, 400],
     'RFC 9112 §2.2: a lone CR': [get('X: a\rTransfer-Encoding: chunked\r\n', `0\r\n\r\n${HIDDEN}`), 400],
+    'RFC 9112 §2.2: a head whose last line is a lone CR': [`GET /ping HTTP/1.1\r\n${HOST}\r${HIDDEN}`, 400],
+    'RFC 9112 §2.2: a head whose last line is a lone LF': [`GET /ping HTTP/1.1\r\n${HOST}\n${HIDDEN}`, 400],
     'RFC 9112 §2.2: empty lines in front': [`\r\n\r\n${END}`, 200],
     'RFC 9110 §5.5: NUL in a value': [get('X: a\0b\r\n'), 400],
     'RFC 9110 §5.5: another control character in it': [get('X: a\x01b\r\n'), 400],
