@@ -101,7 +101,8 @@ static char *put_string(char *to, const char *name, const char *value) {
 int trivet_proto_pairing_encode(const trivet_proto_pairing *pairing, char **out) {
     *out = NULL;
     if (!is_host(pairing->ip) || pairing->port == 0 ||
-        (pairing->secret[0] == '\0' ? !pairing->has_k : !is_uuid4(pairing->secret)))
+        (pairing->secret[0] == '\0' ? !pairing->has_k || pairing->device[0] == '\0'
+                                    : !is_uuid4(pairing->secret)))
         return TRIVET_PROTO_EINPUT;
     char k[K_TEXT + 1];
     char *text = malloc(256 + 6 * sizeof *pairing);
@@ -164,6 +165,8 @@ static int check(const trivet_proto_pairing *pairing, trivet_proto_error *err) {
         return proto_refuse(err, "secret", "expected a UUID of version 4");
     if (pairing->secret[0] == '\0' && !pairing->has_k)
         return proto_refuse(err, "secret", "neither secret nor k is there");
+    if (pairing->secret[0] == '\0' && pairing->device[0] == '\0')
+        return proto_refuse(err, "device", "is missing, and k is the key of one");
     return TRIVET_PROTO_OK;
 }
 

@@ -56,6 +56,14 @@ static void wipe_pairing_key(trivet_proto_phone *p) {
     p->key_init = NULL;
 }
 
+/* What the opening needs goes with the connection, and does not wait for its owner to free it. */
+static void wipe_at_end(trivet_proto_phone *p) {
+    if (proto_session_is_open(&p->session))
+        return;
+    wipe_secret(p);
+    wipe_pairing_key(p);
+}
+
 static int send_key_init(trivet_proto_phone *p, const trivet_proto_phone_options *options) {
     proto_key_message message = {.version = p->version_2 ? 2 : 1, .gen = options->gen};
     uint8_t *text;
@@ -269,6 +277,7 @@ static int receive_open(trivet_proto_phone *p, bool binary, const uint8_t *data,
 
 int trivet_proto_phone_receive(trivet_proto_phone *p, bool binary, const uint8_t *data, size_t len,
                                int64_t now) {
+    int r = TRIVET_PROTO_OK;
     trivet_proto_phone_tick(p, now);
     if (!proto_session_is_open(&p->session))
         return TRIVET_PROTO_ESTATE;
@@ -278,8 +287,9 @@ int trivet_proto_phone_receive(trivet_proto_phone *p, bool binary, const uint8_t
         violation(p, "a binary message");
     else if ((p->state == OPEN ? receive_open(p, binary, data, len) : receive_key_exchange(p, data, len)) ==
              TRIVET_PROTO_ENOMEM)
-        return TRIVET_PROTO_ENOMEM;
-    return TRIVET_PROTO_OK;
+        r = TRIVET_PROTO_ENOMEM;
+    wipe_at_end(p);
+    return r;
 }
 
 /* ---- time ---- */
@@ -289,6 +299,7 @@ void trivet_proto_phone_tick(trivet_proto_phone *p, int64_t now) {
         p->now = now;
     if (p->now >= trivet_proto_phone_deadline(p))
         proto_session_close(&p->session, TRIVET_PROTO_CLOSE_TIMEOUT, "no key_exchange in time");
+    wipe_at_end(p);
 }
 
 int64_t trivet_proto_phone_deadline(const trivet_proto_phone *p) {
@@ -348,5 +359,6 @@ int trivet_proto_phone_close(trivet_proto_phone *p, int close_code, const char *
     if (!proto_session_is_open(&p->session))
         return TRIVET_PROTO_ESTATE;
     proto_session_close(&p->session, close_code, reason != NULL ? reason : "");
+    wipe_at_end(p);
     return TRIVET_PROTO_OK;
 }

@@ -88,6 +88,9 @@ static void pairing_refused(void **state) {
         {"secret", "{\"ip\":\"a\",\"port\":1,\"secret\":\"zf1c3f9e-6c1e-4d4b-9a53-0d4a1f2b3c4d\"}"},
         {"device", "{\"ip\":\"a\",\"port\":1,\"secret\":\"" SECRET
                    "\",\"device\":\"01234567890123456789012345678901234567890123456789012345678901234\"}"},
+        {"device", "{\"ip\":\"a\",\"port\":1,\"k\":\"" K "\"}"},
+        {"device", "{\"ip\":\"a\",\"port\":1,\"device\":\"\",\"k\":\"" K "\"}"},
+        {"k", "{\"ip\":\"a\",\"port\":1,\"device\":\"d\",\"k\":\"A" K "\"}"},
         {"k", "{\"ip\":\"a\",\"port\":1,\"k\":\"AAAA\"}"},
         {"k", "{\"ip\":\"a\",\"port\":1,\"k\":\"AAECAwQFBgcI+QoLDA0ODxAREhMUFRYXGBkaGxwdHv8\"}"},
         {"k", "{\"ip\":\"a\",\"port\":1,\"k\":\"AAECAwQFBgcI/QoLDA0ODxAREhMUFRYXGBkaGxwdHv8\"}"},
@@ -112,6 +115,8 @@ static void pairing_that_is_not_written(void **state) {
     (void)state;
     assert_int_equal(trivet_proto_pairing_encode(&pairing, &text), TRIVET_PROTO_EINPUT);
     pairing.has_k = true;
+    assert_int_equal(trivet_proto_pairing_encode(&pairing, &text), TRIVET_PROTO_EINPUT);
+    strcpy(pairing.device, "d");
     assert_int_equal(trivet_proto_pairing_encode(&pairing, &text), 0);
     free(text);
     pairing.port = 0;
