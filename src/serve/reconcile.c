@@ -43,6 +43,9 @@
 /* A phone reads six of everything without looking (protocol §3). */
 enum { PHONE_SLOTS = 6 };
 
+/* Bytes of the computer's state up to which it is not read again after the phone's answer, for which it waits. */
+enum { OWN_KEPT = 4 << 20 };
+
 /*
  * A large change as it was put, for an answer that takes one side's whole state. `phone` is owned where the round
  * has another by now.
@@ -65,6 +68,8 @@ struct reconcile {
     int64_t since;
     trivet_merge_state *computer;
     store_name head;
+    trivet_merge_state *own; /* as the phone was sent it; NULL: taken into a merge, or too large to keep */
+    store_name own_head;
     ancestor_choice choice;
     trivet_merge_result *result;
     char *document;
@@ -136,6 +141,7 @@ void reconcile_free(reconcile *r) {
     drop_merge(r);
     forget_asked(r);
     trivet_merge_state_free(r->phone);
+    trivet_merge_state_free(r->own);
     tie_answers_release(&r->answers);
     free(r);
 }
@@ -145,17 +151,39 @@ static reconcile_outcome failed(reconcile *r) {
     return RECONCILE_FAILED;
 }
 
+/* `state` as a phone may be sent it: all keys, padded. */
+static int write_padded(const trivet_merge_state *state, const trivet_merge_state *like, char **out,
+                        size_t *len) {
+    trivet_merge_state *padded = NULL;
+    int rc = trivet_merge_state_new(&padded);
+
+    for (int s = 0; rc == 0 && s < TRIVET_MERGE_SECTIONS; s++)
+        rc = trivet_merge_take_section(padded, state, (trivet_merge_section)s);
+    if (rc == 0)
+        rc = trivet_merge_pad(padded, like, PHONE_SLOTS);
+    if (rc == 0)
+        rc = trivet_merge_state_write(padded, out, len);
+    trivet_merge_state_free(padded);
+    return rc;
+}
+
+static int read_head(store *s, store_name *head, trivet_merge_state **state, store_error *err) {
+    int rc = head_get(s, head, err);
+    return rc == 0 ? snapshot_read(s, head, state, err) : rc;
+}
+
 int reconcile_own_state(reconcile *r, char **out, size_t *len, store_error *err) {
-    trivet_merge_state *state = NULL;
-    store_name head;
-    int rc = head_get(r->store, &head, err);
+    int rc = store_begin_look(r->store, err);
 
     if (rc == 0)
-        rc = snapshot_read(r->store, &head, &state, err);
-    if (rc == 0 &&
-        (trivet_merge_pad(state, NULL, PHONE_SLOTS) != 0 || trivet_merge_state_write(state, out, len) != 0))
+        rc = read_head(r->store, &r->own_head, &r->own, err);
+    store_rollback(r->store);
+    if (rc == 0 && write_padded(r->own, NULL, out, len) != 0)
         rc = store_out_of_memory(err);
-    trivet_merge_state_free(state);
+    if (rc != 0 || *len > OWN_KEPT) {
+        trivet_merge_state_free(r->own);
+        r->own = NULL;
+    }
     return rc;
 }
 
@@ -424,21 +452,6 @@ static int commit(reconcile *r, int64_t now) {
 
 /* ---- rounds ---- */
 
-static int write_proposal(reconcile *r) {
-    trivet_merge_state *padded = NULL;
-    const trivet_merge_state *merged = trivet_merge_result_snapshot(r->result);
-    int rc = trivet_merge_state_new(&padded);
-
-    for (int s = 0; rc == 0 && s < TRIVET_MERGE_SECTIONS; s++)
-        rc = trivet_merge_take_section(padded, merged, (trivet_merge_section)s);
-    if (rc == 0)
-        rc = trivet_merge_pad(padded, r->phone, PHONE_SLOTS);
-    if (rc == 0)
-        rc = trivet_merge_state_write(padded, &r->document, &r->document_len);
-    trivet_merge_state_free(padded);
-    return rc;
-}
-
 static reconcile_outcome merge(reconcile *r, int64_t now);
 
 /* A policy answers on the spot, as a person would have. */
@@ -464,15 +477,36 @@ static reconcile_outcome on_ties(reconcile *r) {
     return RECONCILE_DECLINED;
 }
 
+static int read_computer(reconcile *r) {
+    int rc = head_get(r->store, &r->head, &r->error);
+
+    if (rc == 0 && r->own && store_name_equal(&r->head, &r->own_head)) {
+        r->computer = r->own;
+        r->own = NULL;
+        return 0;
+    }
+    return rc == 0 ? snapshot_read(r->store, &r->head, &r->computer, &r->error) : rc;
+}
+
+/* The other two of the three states, as one moment has them. */
+static int read_states(reconcile *r) {
+    int rc = store_begin_look(r->store, &r->error);
+
+    if (rc == 0)
+        rc = read_computer(r);
+    if (rc == 0)
+        rc = ancestor_choose(r->store, r->device, r->phone_name, r->since, r->phone, r->computer, &r->choice,
+                             &r->error);
+    store_rollback(r->store);
+    return rc;
+}
+
 /* Merges this round's phone state with the computer's present one. */
 static reconcile_outcome merge(reconcile *r, int64_t now) {
     trivet_merge_large_change large;
 
     drop_merge(r);
-    if (head_get(r->store, &r->head, &r->error) != 0 ||
-        snapshot_read(r->store, &r->head, &r->computer, &r->error) != 0 ||
-        ancestor_choose(r->store, r->device, r->phone_name, r->since, r->phone, r->computer, &r->choice,
-                        &r->error) != 0)
+    if (read_states(r) != 0)
         return failed(r);
     int rc = prepare_late(r);
     if (rc == 0 && r->large == TRIVET_MERGE_LARGE_ASK && r->choice.guard)
@@ -491,7 +525,7 @@ static reconcile_outcome merge(reconcile *r, int64_t now) {
 
     if (trivet_merge_state_agrees(trivet_merge_result_snapshot(r->result), r->phone))
         return commit(r, now) == 0 ? RECONCILE_KEEP : failed(r);
-    if (write_proposal(r) != 0)
+    if (write_padded(trivet_merge_result_snapshot(r->result), r->phone, &r->document, &r->document_len) != 0)
         return failed(r);
     if (!r->settings.one_round)
         return RECONCILE_PROPOSE;

@@ -358,6 +358,7 @@ static int open_store(struct server *s, const char *folder) {
     if (check_access(folder, &err) == 0 && store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 &&
         read_id(s, &err) == 0 && question_drop_all(s->host.store, &err) == 0 &&
         device_drop_lapsed(s->host.store, wall_clock(), &err) == 0) {
+        store_remember(s->host.store);
         jot_content_sweep(folder);
         take_roster(s, roster_read(s->host.store));
         return 0;
@@ -516,8 +517,11 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
     config *own = malloc(sizeof *own);
     int status = EX_OSERR;
 
-    /* SQLite and merges run one at a time: more threads would only sleep. One is left for name look-ups. */
-    setenv("UV_THREADPOOL_SIZE", "2", 0);
+    /*
+     * SQLite and merges run one at a time, and so do the writing of files and the opening of large messages: more threads
+     * would only sleep. One is left for name look-ups.
+     */
+    setenv("UV_THREADPOOL_SIZE", "4", 0);
 #ifdef M_ARENA_MAX
     mallopt(M_ARENA_MAX, 1); /* what one thread frees, the other may use: an idle server stays small */
 #endif

@@ -21,6 +21,7 @@
 #include "snapshot.h"
 
 #include "blob.h"
+#include "memo.h"
 #include "sql.h"
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,7 @@ static int encode_part(void *ctx, trivet_merge_slice key, size_t index, const ch
     if (len == 0) /* an empty section */
         return 0;
     store_name name;
-    blob_name(json, len, &name);
+    memo_name(e->s != NULL ? e->s->memo : NULL, json, len, &name);
     if (!append(&e->list, name.bytes, sizeof name.bytes))
         return store_out_of_memory(e->err);
     put_u32(e->list.data + e->key + e->key_len, ++e->count);
@@ -138,6 +139,27 @@ int snapshot_name(const trivet_merge_state *state, store_name *out, store_error 
 
 /* ---- a list to its document ------------------------------------------------------------------------- */
 
+typedef struct {
+    store *s;
+    const store_name *name;
+    buffer *out;
+} reader;
+
+static int copy_part(void *ctx, const uint8_t *data, size_t len, store_error *err) {
+    reader *r = ctx;
+    memo_keep(r->s->memo, r->name, data, len);
+    return append(r->out, data, len) ? 0 : store_out_of_memory(err);
+}
+
+static int append_part(store *s, const store_name *name, buffer *out, store_error *err) {
+    size_t len = 0;
+    const void *known = memo_find(s->memo, name, &len);
+    reader r = {s, name, out};
+    if (known == NULL)
+        return blob_get(s, name, copy_part, &r, err);
+    return append(out, known, len) ? 0 : store_out_of_memory(err);
+}
+
 static int copy_bytes(void *ctx, const uint8_t *data, size_t len, store_error *err) {
     return append(ctx, data, len) ? 0 : store_out_of_memory(err);
 }
@@ -169,7 +191,7 @@ static int append_group(store *s, const buffer *list, size_t *at, buffer *out, s
         if (i > 0 && !append(out, ",", 1))
             rc = store_out_of_memory(err);
         else
-            rc = blob_get(s, &name, copy_bytes, out, err);
+            rc = append_part(s, &name, out, err);
     }
     if (rc == 0 && array && !append(out, "]", 1))
         rc = store_out_of_memory(err);

@@ -21,6 +21,7 @@
 
 typedef enum {
     SQL_BEGIN,
+    SQL_BEGIN_LOOK,
     SQL_COMMIT,
     SQL_ROLLBACK,
     SQL_META_GET,
@@ -143,6 +144,7 @@ struct store {
     int lock;                            /* file descriptor that holds the folder's lock */
     struct blob_marks *marks;            /* of the pruning that is under way, or NULL (marks.h) */
     bool in_transaction;                 /* between store_begin and its end */
+    struct memo *memo;                   /* of parts of states (memo.h); NULL: none is kept */
 };
 
 /* Opens the database at s->path, which must exist, with all that this program wants of a connection. */

@@ -40,6 +40,7 @@
 #include "store.h"
 
 #include "folder.h"
+#include "memo.h"
 #include "schema.h"
 #include "snapshot.h"
 #include "sql.h"
@@ -308,9 +309,15 @@ void store_close(store *s) {
     sql_close(s);
     if (s->lock >= 0)
         close(s->lock);
+    memo_free(s->memo);
     free(s->folder);
     free(s->path);
     free(s);
+}
+
+void store_remember(store *s) {
+    if (s->memo == NULL)
+        s->memo = memo_new();
 }
 
 const char *store_folder(const store *s) {
@@ -319,12 +326,20 @@ const char *store_folder(const store *s) {
 
 /* ---- transactions ----------------------------------------------------------------------------------- */
 
-int store_begin(store *s, store_error *err) {
+static int begin(store *s, sql_id how, store_error *err) {
     if (s->in_transaction)
         return store_fail(err, STORE_FAILED, "%s: a transaction is open already", s->path);
-    int rc = sql_run(s, sql_get(s, SQL_BEGIN, err), err);
+    int rc = sql_run(s, sql_get(s, how, err), err);
     s->in_transaction = rc == 0;
     return rc;
+}
+
+int store_begin(store *s, store_error *err) {
+    return begin(s, SQL_BEGIN, err);
+}
+
+int store_begin_look(store *s, store_error *err) {
+    return begin(s, SQL_BEGIN_LOOK, err);
 }
 
 int store_commit(store *s, store_error *err) {

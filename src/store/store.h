@@ -67,12 +67,25 @@ enum {
 int store_open(const char *folder, unsigned flags, store **out, store_error *err);
 void store_close(store *s); /* NULL is fine */
 
+/*
+ * From now on keeps parts of states that were read or written lately, up to a megabyte, so that the next sync need
+ * not read and hash them again. Damage that comes to the database of such a part while it is open is seen when it is
+ * opened next. For the server; where there is no memory for it, nothing is kept.
+ */
+void store_remember(store *s);
+
 const char *store_folder(const store *s);
 
 /* One transaction, durable when store_commit has returned 0 (WAL, synchronous=FULL). They do not nest. */
 int store_begin(store *s, store_error *err);
 int store_commit(store *s, store_error *err);
 void store_rollback(store *s); /* without a transaction: nothing */
+
+/*
+ * A transaction to read in, ended by store_rollback: many reads see one state, and cost a lock together instead of one
+ * each.
+ */
+int store_begin_look(store *s, store_error *err);
 
 /* How many rows were changed since it was opened: equal before and after where nothing was. */
 int64_t store_changes(const store *s);

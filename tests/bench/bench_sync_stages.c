@@ -255,6 +255,7 @@ int main(int argc, char **argv) {
     must(store_open(folder, STORE_CREATE, &s, &err) == 0 &&
              device_create(s, NULL, NULL, 1, &d, secret, k, &err) == 0,
          err.message);
+    store_remember(s); /* as the server does */
     must(trivet_merge_state_new(&held) == 0, "out of memory");
     fill(held);
     connect_both();
