@@ -11,14 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-int proto_members_find(const void *text, size_t len, const char *const *names, size_t count,
-                       proto_member *found, trivet_proto_error *err) {
-    proto_scan scan;
+int proto_members_pick(proto_scan *scan, const char *const *names, size_t count, proto_member *found,
+                       trivet_proto_error *err) {
     proto_member member;
     int r;
     memset(found, 0, count * sizeof *found);
-    proto_scan_begin(&scan, text, len);
-    while ((r = proto_scan_next(&scan, &member)) > 0) {
+    while ((r = proto_scan_next(scan, &member)) > 0) {
         for (size_t i = 0; i < count; i++) {
             if (!proto_scan_key_is(&member, names[i]))
                 continue;
@@ -31,8 +29,15 @@ int proto_members_find(const void *text, size_t len, const char *const *names, s
     if (r == 0)
         return TRIVET_PROTO_OK;
     proto_refuse(err, "", "");
-    snprintf(err->reason, sizeof err->reason, "no JSON object (byte %zu)", scan.at);
+    snprintf(err->reason, sizeof err->reason, "no JSON object (byte %zu)", scan->at);
     return TRIVET_PROTO_EINPUT;
+}
+
+int proto_members_find(const void *text, size_t len, const char *const *names, size_t count,
+                       proto_member *found, trivet_proto_error *err) {
+    proto_scan scan;
+    proto_scan_begin(&scan, text, len);
+    return proto_members_pick(&scan, names, count, found, err);
 }
 
 int proto_member_time(const proto_member *member, const char *name, int64_t *out, trivet_proto_error *err) {

@@ -15,6 +15,10 @@
 int proto_members_find(const void *text, size_t len, const char *const *names, size_t count,
                        proto_member *found, trivet_proto_error *err);
 
+/* The same from a scan that has just begun. */
+int proto_members_pick(proto_scan *scan, const char *const *names, size_t count, proto_member *found,
+                       trivet_proto_error *err);
+
 /* A time in ms: an integer of 0 to 2^53 - 1; null is 0. `name` is for the error. */
 int proto_member_time(const proto_member *member, const char *name, int64_t *out, trivet_proto_error *err);
 

@@ -58,12 +58,12 @@ static int check_state(const char *state, size_t len, bool spliced, const char *
 /* ---- reading: states ---- */
 
 /* Moves all members but type and since together, in place: what is written never overtakes what is read. */
-static int cut_state(char *text, size_t *len, trivet_proto_error *err) {
+static int cut_state(char *text, size_t *len, const proto_outline *known, trivet_proto_error *err) {
     proto_scan scan;
     proto_member member;
     size_t to = 1;
     int r;
-    proto_scan_begin(&scan, text, *len);
+    proto_scan_begin_known(&scan, known, text, *len);
     while ((r = proto_scan_next(&scan, &member)) > 0) {
         if (check_state_member(&member, "", err) != TRIVET_PROTO_OK)
             return TRIVET_PROTO_EINPUT;
@@ -81,14 +81,17 @@ static int cut_state(char *text, size_t *len, trivet_proto_error *err) {
     return TRIVET_PROTO_OK;
 }
 
-static int decode_state_sync(uint8_t *text, size_t len, trivet_proto_message *out, trivet_proto_error *err) {
+static int decode_state_sync(uint8_t *text, size_t len, const proto_outline *known, trivet_proto_message *out,
+                             trivet_proto_error *err) {
     static const char *const names[] = {"since"};
+    proto_scan scan;
     proto_member since;
-    int r = proto_members_find(text, len, names, 1, &since, err);
+    proto_scan_begin_known(&scan, known, text, len);
+    int r = proto_members_pick(&scan, names, 1, &since, err);
     if (r == TRIVET_PROTO_OK)
         r = proto_member_time(&since, "since", &out->since, err);
     if (r == TRIVET_PROTO_OK)
-        r = cut_state((char *)text, &len, err);
+        r = cut_state((char *)text, &len, known, err);
     if (r != TRIVET_PROTO_OK)
         return r;
     out->state = (char *)text;
@@ -96,11 +99,13 @@ static int decode_state_sync(uint8_t *text, size_t len, trivet_proto_message *ou
     return TRIVET_PROTO_OK;
 }
 
-static int decode_sync_confirm(uint8_t *text, size_t len, trivet_proto_message *out,
-                               trivet_proto_error *err) {
+static int decode_sync_confirm(uint8_t *text, size_t len, const proto_outline *known,
+                               trivet_proto_message *out, trivet_proto_error *err) {
     static const char *const names[] = {"mode", "appliedAt", "snapshot"};
+    proto_scan scan;
     proto_member found[3];
-    int r = proto_members_find(text, len, names, 3, found, err);
+    proto_scan_begin_known(&scan, known, text, len);
+    int r = proto_members_pick(&scan, names, 3, found, err);
     if (r != TRIVET_PROTO_OK)
         return r;
     if (proto_member_is(&found[0], "desktop-wins"))
@@ -158,11 +163,11 @@ static int decode_tree(char *text, size_t len, trivet_proto_message *out, trivet
 
 /* ---- reading ---- */
 
-int proto_message_type(const uint8_t *text, size_t len, trivet_proto_type *type, trivet_proto_error *err) {
+static int type_of(proto_scan *scan, trivet_proto_type *type, trivet_proto_error *err) {
     static const char *const names[] = {"type"};
     proto_member member;
     *type = TRIVET_PROTO_UNKNOWN;
-    int r = proto_members_find(text, len, names, 1, &member, err);
+    int r = proto_members_pick(scan, names, 1, &member, err);
     if (r != TRIVET_PROTO_OK)
         return r;
     if (member.begin == NULL)
@@ -173,10 +178,20 @@ int proto_message_type(const uint8_t *text, size_t len, trivet_proto_type *type,
     return TRIVET_PROTO_OK;
 }
 
+int proto_message_type(const uint8_t *text, size_t len, trivet_proto_type *type, trivet_proto_error *err) {
+    proto_scan scan;
+    proto_scan_begin(&scan, text, len);
+    return type_of(&scan, type, err);
+}
+
 /* Leaves `text` to the caller where out->state does not point to it. */
 static int decode(uint8_t *text, size_t len, trivet_proto_way way, int version, trivet_proto_message *out,
                   trivet_proto_error *err) {
-    int r = proto_message_type(text, len, &out->type, err);
+    proto_outline outline;
+    proto_scan scan;
+    proto_outline_make(&outline, text, len);
+    proto_scan_begin_known(&scan, &outline, text, len);
+    int r = type_of(&scan, &out->type, err);
     if (!proto_type_is_of(out->type, version))
         out->type = TRIVET_PROTO_UNKNOWN;
     if (r != TRIVET_PROTO_OK || out->type == TRIVET_PROTO_UNKNOWN)
@@ -184,9 +199,9 @@ static int decode(uint8_t *text, size_t len, trivet_proto_way way, int version, 
     if (!proto_type_goes(out->type, way))
         return proto_refuse(err, "type", "goes only the other way");
     if (out->type == TRIVET_PROTO_STATE_SYNC)
-        return decode_state_sync(text, len, out, err);
+        return decode_state_sync(text, len, &outline, out, err);
     if (out->type == TRIVET_PROTO_SYNC_CONFIRM)
-        return decode_sync_confirm(text, len, out, err);
+        return decode_sync_confirm(text, len, &outline, out, err);
     return decode_tree((char *)text, len, out, err);
 }
 

@@ -84,6 +84,14 @@ static uint64_t running_xor(uint64_t m) {
     return m;
 }
 
+/* How many bits are set. Without an instruction that every processor has, the compiler's own would be a call. */
+static size_t bits_of(uint64_t m) {
+    m -= m >> 1 & 0x5555555555555555u;
+    m = (m & 0x3333333333333333u) + (m >> 2 & 0x3333333333333333u);
+    m = (m + (m >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (size_t)(m * 0x0101010101010101u >> 56);
+}
+
 /* ---- values ---- */
 
 /* Where depth reaches zero within a block: the offset after that bracket, or 64. */
@@ -131,9 +139,11 @@ static bool skip_nested(const char *text, size_t len, size_t *at) {
     block_carry carry = {false, 0};
     for (size_t base = *at; base < len; base += 64) {
         block_masks m = outside_strings(text, len, base, &carry);
-        size_t closes = (size_t)__builtin_popcountll(m.close);
+        if ((m.open | m.close) == 0)
+            continue;
+        size_t closes = bits_of(m.close);
         if (closes < depth) {
-            depth = depth + (size_t)__builtin_popcountll(m.open) - closes;
+            depth = depth + bits_of(m.open) - closes;
             continue;
         }
         unsigned end = end_in_block(m.open, m.close, &depth);
@@ -250,12 +260,34 @@ void proto_scan_begin(proto_scan *scan, const void *text, size_t len) {
     *scan = (proto_scan){.text = text, .len = len};
 }
 
+void proto_scan_begin_known(proto_scan *scan, const proto_outline *known, const void *text, size_t len) {
+    proto_scan_begin(scan, text, len);
+    scan->known = known->whole ? known : NULL;
+}
+
+void proto_outline_make(proto_outline *out, const void *text, size_t len) {
+    proto_scan scan;
+    proto_member member;
+    int r;
+    out->count = 0;
+    proto_scan_begin(&scan, text, len);
+    while ((r = proto_scan_next(&scan, &member)) > 0 && out->count < PROTO_OUTLINE)
+        out->members[out->count++] = member;
+    out->whole = r == 0;
+}
+
 /* After the closing brace: nothing but white space may follow. */
 static int at_end(proto_scan *scan) {
     return peek(scan) == '\0' && scan->at == scan->len ? 0 : -1;
 }
 
 int proto_scan_next(proto_scan *scan, proto_member *member) {
+    if (scan->known != NULL) {
+        if (scan->next == scan->known->count)
+            return 0;
+        *member = scan->known->members[scan->next++];
+        return 1;
+    }
     if (!scan->inside) {
         if (!take(scan, '{'))
             return -1;

@@ -22,12 +22,6 @@
 #include <stdint.h>
 
 typedef struct {
-    const char *text;
-    size_t len, at;
-    bool inside; /* the opening brace has been passed */
-} proto_scan;
-
-typedef struct {
     const char *key; /* the inside of the literal, escapes and all */
     size_t key_len;
     const char *value; /* the whole value, quotation marks included */
@@ -36,8 +30,29 @@ typedef struct {
     const char *begin; /* the key's quotation mark: the member is begin .. value + value_len */
 } proto_member;
 
+/* What a first scan found, for those that follow: a large message is not to be read once for each question. */
+enum { PROTO_OUTLINE = 16 };
+typedef struct {
+    proto_member members[PROTO_OUTLINE];
+    size_t count;
+    bool whole; /* all of it is there, and sound */
+} proto_outline;
+
+typedef struct {
+    const char *text;
+    size_t len, at;
+    bool inside;                /* the opening brace has been passed */
+    const proto_outline *known; /* NULL: the text is read */
+    size_t next;                /* of `known` */
+} proto_scan;
+
 void proto_scan_begin(proto_scan *scan, const void *text, size_t len);
 int proto_scan_next(proto_scan *scan, proto_member *member);
+
+/* Scans the text once, and keeps what it finds where that is an object of a few members. */
+void proto_outline_make(proto_outline *out, const void *text, size_t len);
+/* As proto_scan_begin for the same text, with what the outline knows. */
+void proto_scan_begin_known(proto_scan *scan, const proto_outline *known, const void *text, size_t len);
 
 /* Also where the key is written with escapes, as "\u0074ype". */
 bool proto_scan_key_is(const proto_member *member, const char *name);

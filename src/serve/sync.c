@@ -9,7 +9,6 @@
 #include "serve/reconcile.h"
 #include "store/question.h"
 
-#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,9 +123,6 @@ static void free_sync(sync_run *s) {
     free(s->document);
     connection_let_go(s->connection);
     free(s);
-#ifdef __GLIBC__
-    malloc_trim(0); /* a sync's states are the largest things by far: an idle server gives them back */
-#endif
 }
 
 static void tell_end(sync_run *s, const char *outcome, const trivet_merge_counts *counts) {

@@ -9,15 +9,17 @@
 #include "log.h"
 #include "serve/event.h"
 
-#include <malloc.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
-enum { FIRST_MS = 3000, EVERY_MS = 3600 * 1000, EVERY_COMMITS = 1000 };
+enum { FIRST_MS = 3000, EVERY_MS = 3600 * 1000, EVERY_COMMITS = 1000, REST_MS = 1000 /* after a sync */ };
 
 struct upkeep {
     worker_job job;
     host *host;
-    uv_timer_t timer;
+    uv_timer_t timer, rest;
     prune *run; /* the worker's while a job is there; NULL: none is under way */
     bool stop;  /* for the job that is given to the worker next: end the run */
     bool closing;
@@ -52,6 +54,14 @@ static void tell(const prune_counts *n) {
                   LOG_NUMBER("packed", (long long)n->packed), LOG_NUMBER("steps", (long long)n->steps));
 }
 
+/* A sync's states are the largest things by far. Given back after each, they would be fetched again by the next. */
+static void on_rest(uv_timer_t *timer) {
+    (void)timer;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static void on_done(worker_job *job) {
     upkeep *u = (upkeep *)job;
 
@@ -70,7 +80,7 @@ static void on_done(worker_job *job) {
         tell(prune_done(u->run));
     prune_end(u->run, u->host->store); /* its marks are gone already */
     u->run = NULL;
-    malloc_trim(0); /* an idle server stays small */
+    on_rest(&u->rest); /* an idle server stays small */
 }
 
 static void begin(upkeep *u) {
@@ -91,6 +101,8 @@ static void on_timer(uv_timer_t *timer) {
 static void on_event(void *owner, const server_event *e) {
     upkeep *u = owner;
 
+    if (e->kind == EVENT_SYNC_ENDED && !u->closing)
+        uv_timer_start(&u->rest, on_rest, REST_MS, 0);
     if (e->kind == EVENT_COMMIT && ++u->commits >= EVERY_COMMITS)
         begin(u);
 }
@@ -106,6 +118,8 @@ upkeep *upkeep_new(host *h) {
     u->timer.data = u;
     uv_timer_start(&u->timer, on_timer, FIRST_MS, EVERY_MS);
     uv_unref((uv_handle_t *)&u->timer);
+    uv_timer_init(h->loop, &u->rest);
+    uv_unref((uv_handle_t *)&u->rest);
     event_listen(h, on_event, u);
     return u;
 }
@@ -115,6 +129,7 @@ void upkeep_close(upkeep *u) {
         return;
     u->closing = true;
     uv_close((uv_handle_t *)&u->timer, NULL);
+    uv_close((uv_handle_t *)&u->rest, NULL);
 }
 
 void upkeep_free(upkeep *u) {
