@@ -16,7 +16,7 @@
 #include "store/history.h"
 #include "store/question.h"
 
-enum { MAX_ASKED = 64 };
+enum { MAX_ASKED = 64, COMPUTER = -1 };
 
 static struct computer {
     struct actor actor;
@@ -213,8 +213,8 @@ static void drain_computer(void) {
         world.now = now;
         must(++turns < 20000, "the computer does not come to its end");
     }
-    while ((e = first_event(&computer.loop))) { /* its user, who finds nothing to answer */
-        must(e->fire == fire_answer, "something is left to do after the end");
+    while ((e = first_event(&computer.loop))) { /* that a stream broke which is closed by now, and the like */
+        must(e->fire != fire_work && e->fire != fire_timer, "something is left to do after the end");
         fire(e);
     }
 }
@@ -258,8 +258,13 @@ static void crash_computer(bool power) {
 struct edit_job {
     worker_job job;
     uint64_t chance;
+    int edit; /* in the ledger; MAX_EDITS: none with a text */
     int rc;
 };
+
+static void note_author(int count, int by);
+static void may_be_lost(int edit, bool may);
+static int64_t dated(const struct actor *a);
 
 static void run_edit(worker_job *job) {
     struct edit_job *j = (struct edit_job *)job;
@@ -271,9 +276,12 @@ static void run_edit(worker_job *job) {
     if (disk.dead)
         return;
     random_state = j->chance;
+    j->edit = the_ledger->edit_count;
     before = computer_state();
     after_it = clone(before);
-    edit_somehow(the_ledger, after_it, &(struct hand){.who = "computer", .now = wall_clock()});
+    edit_somehow(the_ledger, after_it, &(struct hand){.who = "computer", .now = dated(&computer.actor)});
+    note_author(j->edit, COMPUTER);
+    may_be_lost(j->edit, true); /* until its user is told that it is stored */
     if ((j->rc = store_begin(the_store, &err)) == 0 &&
         (j->rc = commit_head(the_store, before, after_it, &line, &name, &err)) == 0)
         j->rc = store_commit(the_store, &err);
@@ -288,8 +296,10 @@ static void run_edit(worker_job *job) {
 static void done_edit(worker_job *job) {
     struct edit_job *j = (struct edit_job *)job;
 
-    if (j->rc == 0)
+    if (j->rc == 0) {
         computer.committed = true;
+        may_be_lost(j->edit, false);
+    }
     free(j);
 }
 

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <sysexits.h>
 
-enum { MAX_PHONES = 4, COMPUTER = -1 };
+enum { MAX_PHONES = 4 };
 
 struct handset {
     struct phone p; /* its code, its name; the app's lists */
@@ -50,6 +50,23 @@ static struct {
     int by[MAX_EDITS];
     bool may_go[MAX_EDITS];
 } edits;
+
+static void note_author(int count, int by) {
+    for (; count < the_ledger->edit_count; count++)
+        edits.by[count] = by;
+}
+
+static void may_be_lost(int edit, bool may) {
+    if (edit < the_ledger->edit_count)
+        edits.may_go[edit] = may;
+}
+
+/* In some histories the clocks by which people edit are coarse, so that edits tie. */
+static int64_t grain;
+
+static int64_t dated(const struct actor *a) {
+    return wall_of(a) - wall_of(a) % grain;
+}
 
 static uint64_t *question_of(const char *code, const char *name) {
     for (unsigned i = 0; i < phone_count; i++)
@@ -343,13 +360,8 @@ static trivet_merge_state *phone_state(struct handset *h) {
     return h->session ? read_folder(h, &since) : clone(h->p.held.state);
 }
 
-static void note_author(int count, int by) {
-    for (; count < the_ledger->edit_count; count++)
-        edits.by[count] = by;
-}
-
 static void edit_phone(struct handset *h) {
-    struct hand hand = {h->p.name, wall_of(&h->actor), true, NULL, h->session ? NULL : h->p.held.two};
+    struct hand hand = {h->p.name, dated(&h->actor), true, NULL, h->session ? NULL : h->p.held.two};
     edit_error err = EDIT_ERROR_INIT;
     trivet_merge_state *state = NULL;
     int64_t since;

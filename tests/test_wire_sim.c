@@ -17,7 +17,7 @@
  */
 #include <uv.h>
 
-#define clone clone_state /* libuv's headers bring the system's along */
+#define clone clone_state                          /* libuv's headers bring the system's along */
 #pragma GCC diagnostic ignored "-Wunused-function" /* of what is shared with test_reconcile_sim.c */
 #include "test_reconcile_open.h"
 
@@ -287,6 +287,7 @@ static void begin(uint64_t seed) {
     trace_len = 0;
     *trace = '\0';
     unmasked = seed % 2;
+    grain = seed % 3 ? 1 : 300000;
     disk_begin();
     for (int i = 0; i < LABELS; i++)
         ledger.items[ledger.item_count++] =
