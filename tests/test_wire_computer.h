@@ -258,7 +258,7 @@ static void crash_computer(bool power) {
 struct edit_job {
     worker_job job;
     uint64_t chance;
-    int edit; /* in the ledger; MAX_EDITS: none with a text */
+    int edit; /* in the ledger; MAX_EDITS: none that wrote a text */
     int rc;
 };
 
@@ -281,6 +281,8 @@ static void run_edit(worker_job *job) {
     after_it = clone(before);
     edit_somehow(the_ledger, after_it, &(struct hand){.who = "computer", .now = dated(&computer.actor)});
     note_author(j->edit, COMPUTER);
+    if (j->edit == the_ledger->edit_count)
+        j->edit = MAX_EDITS;
     may_be_lost(j->edit, true); /* until its user is told that it is stored */
     if ((j->rc = store_begin(the_store, &err)) == 0 &&
         (j->rc = commit_head(the_store, before, after_it, &line, &name, &err)) == 0)

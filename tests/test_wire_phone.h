@@ -23,7 +23,8 @@ struct handset {
     bool session, version_2;
     uint64_t asked;
     int64_t last_record;
-    unsigned syncs; /* that it has applied */
+    unsigned syncs;  /* that it has applied */
+    int64_t applied; /* the record of the last one that it has applied whole */
     char secret[37], key[45];
 
     /* `trivet phone` */
@@ -150,6 +151,8 @@ static int session_syncs(struct handset *h, bool quiet) {
     h->running = false;
     TRACE("%s has synced: %d %s\n", h->p.name, rc, rc == 0 ? "" : err.message);
     h->syncs += rc == 0;
+    if (rc == 0)
+        h->applied = h->last_record;
     if (rc != 0 &&
         (quiet || err.status == EX_PROTOCOL || err.status == EX_NOPERM || err.status == EX_SOFTWARE))
         die("a phone's sync failed");
@@ -211,6 +214,8 @@ static void app_applies(struct handset *h, const trivet_proto_message *confirm) 
           confirm->state ? "a snapshot" : "nothing", groups, (long long)held->since);
     if (killed)
         kill_phone(h, false);
+    else
+        h->applied = h->last_record;
 }
 
 static void app_answers(struct handset *h) {
@@ -361,7 +366,7 @@ static trivet_merge_state *phone_state(struct handset *h) {
 }
 
 static void edit_phone(struct handset *h) {
-    struct hand hand = {h->p.name, dated(&h->actor), true, NULL, h->session ? NULL : h->p.held.two};
+    struct hand hand = {h->p.name, dated(&h->actor), !h->session, NULL, h->session ? NULL : h->p.held.two};
     edit_error err = EDIT_ERROR_INIT;
     trivet_merge_state *state = NULL;
     int64_t since;

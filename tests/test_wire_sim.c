@@ -35,6 +35,29 @@ enum { QUIET_ROUNDS = 3, QUIET_MS = 400000 };
 
 /* ---- the ledger ---- */
 
+/*
+ * What no rule can decide (merge §10): a phone whose clock was set back edits, after a confirm that it has not applied whole, an
+ * item that it had sent; so the item is dated before what was sent. The second history: the older form was typed first, and the
+ * phone then restored from a backup of that time.
+ */
+static void note_set_back(const record *r, const trivet_merge_state *sent) {
+    store_error err = STORE_ERROR_INIT;
+
+    for (int k = 0; k < 2; k++) {
+        trivet_merge_state *then;
+        must(snapshot_read(the_store, k ? &r->snapshot : &r->sent, &then, &err) == 0, err.message);
+        for (int i = 0; i < ledger.item_count; i++) {
+            struct item *it = &ledger.items[i];
+            trivet_merge_slice id = {it->id, strlen(it->id)};
+            trivet_merge_item was, is;
+            if (it->id[0] && trivet_merge_item_find(then, it->section, id, &was, NULL) &&
+                trivet_merge_item_find(sent, it->section, id, &is, NULL) && is.updated_at < was.updated_at)
+                it->open |= 1u << DATES;
+        }
+        trivet_merge_state_free(then);
+    }
+}
+
 /* What the newest merge of each phone was made of has reached the computer, and what that made of it. */
 static void look(void) {
     store_error err = STORE_ERROR_INIT;
@@ -49,6 +72,8 @@ static void look(void) {
         if (count > 0 && records[0].id > h->last_record) {
             h->last_record = records[0].id;
             must(snapshot_read(the_store, &records[0].sent, &sent.state, &err) == 0, err.message);
+            for (size_t k = 1; k < count && records[k].id > h->applied; k++)
+                note_set_back(&records[k], sent.state);
             count_sent(&ledger, &sent);
             trivet_merge_state_free(sent.state);
             if (h->asked && answers.count < MAX_ASKED)
@@ -236,6 +261,10 @@ static void quiet(uint64_t seed) {
     disk.crash_in = 0;
     for (unsigned i = 0; i < phone_count; i++)
         phones[i].die_in = 0;
+    for (unsigned i = 0; i < phone_count;
+         i++) /* else one with the same code could take the connection over */
+        while (phones[i].connecting)
+            must(step(), "nothing happens any more");
     for (unsigned round = 0; round < QUIET_ROUNDS; round++)
         for (unsigned i = 0; i < phone_count; i++) {
             random_state = chances_of(seed, STEPS + 1 + round * MAX_PHONES + i);
