@@ -292,15 +292,17 @@ check-all: check-all-deps check
 	$(run_tests) 'node tests/oracle/compare.mjs 100000 1000000' '$(BUILD)/tests/test_merge_properties 1000000 1000000'
 	@echo '-- simulated histories'
 	$(Q)TRIVET=$(BUILD)/trivet TEST_TIMEOUT=7200 tests/run.sh '$(BUILD)/tests/test_reconcile_sim 200000 1 $(JOBS)'
+	@echo '-- the protocol, simulated'
+	$(Q)TRIVET=$(BUILD)/trivet TEST_TIMEOUT=7200 tests/run.sh '$(BUILD)/tests/test_wire_sim 5000 1 $(JOBS)'
 	@echo '-- retention: random lives, and a year'
 	$(run_tests) '$(BUILD)/tests/test_store_prune 1000 1000'
 	$(call again) $(BUILD)/bench/bench_retention
 	$(Q)$(BUILD)/bench/bench_retention
 	@echo '-- valgrind'
-	$(Q)export TRIVET_SIM_RUNS=20 TRIVET_GROWTH_PART=15; $(run_tests_bare) $(patsubst %,'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite %',$(TEST_BIN))
+	$(Q)export TRIVET_SIM_RUNS=20 TRIVET_WIRE_RUNS=10 TRIVET_GROWTH_PART=15; $(run_tests_bare) $(patsubst %,'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite %',$(TEST_BIN))
 	@echo '-- address and undefined behaviour sanitizers'
 	$(call again) asan
-	$(Q)export TRIVET_SIM_RUNS=300; $(MAKE) --no-print-directory BUILD=build-asan sanitized
+	$(Q)export TRIVET_SIM_RUNS=300 TRIVET_WIRE_RUNS=100; $(MAKE) --no-print-directory BUILD=build-asan sanitized
 	@echo '-- thread sanitizer'
 	$(call again) tsan
 	$(Q)export TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp; \

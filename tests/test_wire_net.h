@@ -190,7 +190,8 @@ static void pass(struct side *to, size_t n) {
     memmove(to->bytes, to->bytes + n, to->len - n);
     to->len -= n;
     to->read += n;
-    mix(n);
+    for (size_t i = 0; i < n; i++)
+        mix((uint8_t)buf.base[i]);
     tell_those_written(to);
     stream->read_cb(stream, (ssize_t)n, &buf);
 }
