@@ -102,18 +102,6 @@ static int make_copy_file(const char *folder, char **path, int *fd, store_error 
     return store_fail(err, STORE_LOCKED, "%s: other backups are being made; try again", folder);
 }
 
-static int vacuum_into(store *s, const char *path, store_error *err) {
-    sqlite3_stmt *q = NULL;
-    store_rollback(s); /* the statement takes its own moment */
-    int rc = sqlite3_prepare_v2(s->db, "VACUUM INTO ?1", -1, &q, NULL);
-    if (rc == SQLITE_OK) {
-        sqlite3_bind_text(q, 1, path, -1, SQLITE_STATIC);
-        rc = sqlite3_step(q);
-    }
-    sqlite3_finalize(q);
-    return rc == SQLITE_DONE ? 0 : sql_fail(s, rc, err);
-}
-
 /* ---- making --------------------------------------------------------------------------------------------- */
 
 static int read_block(int fd, const char *path, uint8_t *buffer, size_t *len, store_error *err) {
@@ -268,7 +256,7 @@ static int make(const char *folder, const char *passphrase, size_t len, int64_t 
     }
     from->path = path;
     if (rc == 0)
-        rc = vacuum_into(s, path, err);
+        rc = sql_vacuum_into(s, path, err);
     if (rc == 0)
         rc = add_contents(folder, s, out, err);
     store_close(s);
@@ -389,6 +377,20 @@ static int ask(store *s, const char *question, char *out, size_t size, store_err
     return rc < 0 ? rc : 0;
 }
 
+/* What is said of a database in use does not fit one in a backup: the reason alone is taken from it. */
+static int refuse_database(const char *path, const store_error *why, store_error *err) {
+    static const char says[] = " is damaged: ", ends[] = ". Nothing was changed";
+    const char *reason = strstr(why->message, path);
+    reason = reason != NULL ? strstr(reason, says) : NULL;
+    reason = reason != NULL ? reason + strlen(says) : why->message;
+    const char *end = strstr(reason, ends);
+    return store_fail(
+        err, STORE_DAMAGED,
+        "the database in the backup cannot be used (%.*s); was it damaged when the backup was made? "
+        "Nothing was changed",
+        (int)(end != NULL ? (size_t)(end - reason) : strlen(reason)), reason);
+}
+
 /*
  * The database of a backup that anybody may have made: no code of its own (triggers, views), its structure whole, its head
  * readable. Leaves it at this program's version.
@@ -482,29 +484,24 @@ static int refuse_existing(const char *folder, store_error *err) {
 /* The backup's database in the file `path`, sound, and aware of what must not be undone. */
 static int receive(const char *folder, char *path, bool existing, int64_t now, backup_reader *r, sink *to,
                    backup_manifest *manifest, backup_restored *out, store_error *err) {
-    unlink(path);
     to->path = path;
-    to->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (to->fd < 0)
-        return store_fail_errno(err, errno, "make", path);
-    int rc = folder_adopt(folder, to->fd, path, err);
+    int rc = swap_begin(folder, path, &to->fd, err);
     if (rc == 0)
         rc = read_all(r, to, manifest, err);
-    if (close(to->fd) != 0 && rc == 0)
+    if (to->fd >= 0 && close(to->fd) != 0 && rc == 0)
         rc = store_fail_errno(err, errno, "write", path);
     if (rc != 0)
         return rc;
     char folder_copy[1] = "";
     store fresh = {.folder = folder_copy, .path = path, .lock = -1};
     store_error why = STORE_ERROR_INIT;
-    if ((rc = sql_open(&fresh, &why)) == 0 && (rc = check_database(&fresh, &why)) == 0)
+    if ((rc = sql_open_alone(&fresh, &why)) == 0 && (rc = check_database(&fresh, &why)) == 0)
         rc = existing ? carry_over(folder, &fresh, out, &why) : 0;
     if (rc == 0)
         rc = restored_note(&fresh, now, &why);
     sql_close(&fresh);
-    if (rc == STORE_DAMAGED) /* what is said of a database in use does not fit here */
-        return store_fail(
-            err, rc, "the database in the backup cannot be used; was it damaged when the backup was made?");
+    if (rc == STORE_DAMAGED)
+        return refuse_database(path, &why, err);
     return rc != 0 ? store_fail(err, rc, "%s", why.message) : 0;
 }
 
@@ -531,7 +528,7 @@ static int restore(const char *folder, backup_reader *r, bool replace, int64_t n
         if (rc == 0)
             rc = swap_in(folder, "before-restore", now, out->kept, err);
         if (rc != 0)
-            unlink(path);
+            swap_give_up(folder);
     }
     if (lock >= 0)
         close(lock);

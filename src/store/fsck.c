@@ -1,12 +1,22 @@
 /*
  * fsck.c - folder, structure, content, in that order; and the order of a repair:
  *
- *   1  the folder is locked
+ *   1  the folder is locked, a swap that was decided is ended (swap.c), and modes are put right
  *   2  trivet.db.incoming is made: a copy of the database (VACUUM INTO) where its structure is sound, else a new database
  *      filled with all rows that can be read (fsck_rebuild.c)
  *   3  the copy is repaired, in one transaction (fsck_repair.c), and checked like any other
- *   4  only a sound copy takes the place of the database, which is kept as trivet.db.damaged-DATE (swap.c says what a
- *      power cut leaves)
+ *   4  only a sound copy takes the place of the database, which is kept as trivet.db.damaged-DATE
+ *
+ * The process is killed, or the power goes
+ *   in 1      nothing is lost: each mode is right or as it was, and swap.c says what is left of a swap. The lock is the
+ *             kernel's and goes with the process
+ *   in 2, 3   trivet.db and its log were only read. What there is of trivet.db.incoming and its journal means nothing, and is
+ *             deleted before the next repair begins: a journal that stayed would be rolled back into the next copy
+ *   in 4      the damaged database or the repaired one stands there, whole (swap.c); the damaged one is there under either
+ *             name, and a repair that begins anew keeps it under one more
+ *   after it  `repaired` was perhaps not said
+ * In each case the next fsck --repair makes of it what the first one would have made, and the one after that finds nothing.
+ * Files of jots are never touched.
  */
 #include "fsck.h"
 
@@ -157,28 +167,6 @@ static int check_database(check *k, fsck_content *c) {
 
 /* ---- repair --------------------------------------------------------------------------------------------- */
 
-static int vacuum_into(check *k, store *s, const char *path) {
-    sqlite3_stmt *q = NULL;
-    store_rollback(s);
-    int rc = sqlite3_prepare_v2(s->db, "VACUUM INTO ?1", -1, &q, NULL);
-    if (rc == SQLITE_OK) {
-        sqlite3_bind_text(q, 1, path, -1, SQLITE_STATIC);
-        rc = sqlite3_step(q);
-    }
-    sqlite3_finalize(q);
-    return rc == SQLITE_DONE ? 0 : sql_fail(s, rc, k->err);
-}
-
-static int make_incoming(const check *k, const char *path) {
-    unlink(path);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return store_fail_errno(k->err, errno, "make", path);
-    int rc = folder_adopt(k->folder, fd, path, k->err);
-    close(fd);
-    return rc;
-}
-
 static void quiet(void *ctx, const fsck_finding *finding) {
     (void)ctx;
     (void)finding;
@@ -206,9 +194,9 @@ static int check_copy(check *k, store *copy, bool fix) {
 static int fill_copy(check *k, store *damaged, store *copy) {
     int rc = 0;
     if (k->structure_sound)
-        rc = vacuum_into(k, damaged, copy->path);
+        rc = sql_vacuum_into(damaged, copy->path, k->err);
     if (rc == 0)
-        rc = sql_open(copy, k->err);
+        rc = sql_open_alone(copy, k->err);
     if (rc == 0 && !k->structure_sound)
         rc = schema_mark(copy, k->err);
     if (rc == 0)
@@ -228,7 +216,10 @@ static int repair(check *k, store *damaged) {
     if (path == NULL)
         return store_out_of_memory(k->err);
     store copy = {.folder = none, .path = path, .lock = -1};
-    int rc = make_incoming(k, path);
+    int fd;
+    int rc = swap_begin(k->folder, path, &fd, k->err);
+    if (fd >= 0)
+        close(fd);
     if (rc == 0)
         rc = fill_copy(k, damaged, &copy);
     sql_close(&copy);
@@ -237,7 +228,7 @@ static int repair(check *k, store *damaged) {
     if (rc == 0)
         rc = swap_in(k->folder, "damaged", k->options->now, k->result->kept, k->err);
     if (rc != 0)
-        unlink(path);
+        swap_give_up(k->folder);
     free(path);
     return rc;
 }

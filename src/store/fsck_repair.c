@@ -72,6 +72,9 @@ static bool get_list(salvage *v, const store_name *name) {
 static int want_part(void *ctx, const char *key, size_t key_len, bool array, size_t index,
                      const store_name *name) {
     salvage *v = ctx;
+    if (index >=
+        TRIVET_MERGE_MAX_SLOTS) /* a key's copy for each of them: a short list could ask for any memory */
+        return STORE_DAMAGED;
     wanted_part *grown = store_grow(v->parts, v->count, sizeof *grown);
     if (grown == NULL)
         return store_out_of_memory(v->c->err);

@@ -139,29 +139,62 @@ int snapshot_name(const trivet_merge_state *state, store_name *out, store_error 
 
 /* ---- a list to its document ------------------------------------------------------------------------- */
 
+static int copy_bytes(void *ctx, const uint8_t *data, size_t len, store_error *err) {
+    return append(ctx, data, len) ? 0 : store_out_of_memory(err);
+}
+
+/*
+ * A document that is being put together. A list may name a part any number of times, so a few bytes of a hostile backup could
+ * become any number of them: beyond what needs no asking, a document is at most as large as packing makes likely.
+ */
+enum { UNASKED = 64 << 20, PACKED_TIMES = 16 };
+
 typedef struct {
     store *s;
+    buffer text;
+    size_t most; /* 0: not asked for yet */
+} document;
+
+/* 0, or < 0 where the database is of no use. */
+static int measure_database(document *d, store_error *err) {
+    sqlite3_stmt *q = NULL;
+    const char *question = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    int rc = sqlite3_prepare_v2(d->s->db, question, -1, &q, NULL);
+    if (rc != SQLITE_OK)
+        return sql_fail(d->s, rc, err);
+    rc = sql_row(d->s, q, err);
+    int64_t size = rc > 0 ? sqlite3_column_int64(q, 0) : 0;
+    sqlite3_finalize(q);
+    d->most = UNASKED + PACKED_TIMES * (size_t)(size > 0 ? size : 0);
+    return rc < 0 ? rc : 0;
+}
+
+static int append_bytes(document *d, const void *data, size_t len, store_error *err) {
+    size_t after = d->text.len + len;
+    int rc = after > UNASKED && d->most == 0 ? measure_database(d, err) : 0;
+    if (rc == 0 && after > UNASKED && after > d->most)
+        rc = store_fail_damaged(d->s, err,
+                                "a state in it names the same part again and again: it would be "
+                                "larger than all of the database could make it");
+    return rc == 0 && !append(&d->text, data, len) ? store_out_of_memory(err) : rc;
+}
+
+typedef struct {
+    document *d;
     const store_name *name;
-    buffer *out;
 } reader;
 
 static int copy_part(void *ctx, const uint8_t *data, size_t len, store_error *err) {
     reader *r = ctx;
-    memo_keep(r->s->memo, r->name, data, len);
-    return append(r->out, data, len) ? 0 : store_out_of_memory(err);
+    memo_keep(r->d->s->memo, r->name, data, len);
+    return append_bytes(r->d, data, len, err);
 }
 
-static int append_part(store *s, const store_name *name, buffer *out, store_error *err) {
+static int append_part(document *d, const store_name *name, store_error *err) {
     size_t len = 0;
-    const void *known = memo_find(s->memo, name, &len);
-    reader r = {s, name, out};
-    if (known == NULL)
-        return blob_get(s, name, copy_part, &r, err);
-    return append(out, known, len) ? 0 : store_out_of_memory(err);
-}
-
-static int copy_bytes(void *ctx, const uint8_t *data, size_t len, store_error *err) {
-    return append(ctx, data, len) ? 0 : store_out_of_memory(err);
+    const void *known = memo_find(d->s->memo, name, &len);
+    reader r = {d, name};
+    return known == NULL ? blob_get(d->s, name, copy_part, &r, err) : append_bytes(d, known, len, err);
 }
 
 /* The next `len` bytes of a list, or NULL if it ends before. */
@@ -173,7 +206,8 @@ static const uint8_t *take(const buffer *list, size_t *at, size_t len) {
     return taken;
 }
 
-static int append_group(store *s, const buffer *list, size_t *at, buffer *out, store_error *err) {
+static int append_group(document *d, const buffer *list, size_t *at, store_error *err) {
+    buffer *out = &d->text;
     const uint8_t *head = take(list, at, 5);
     size_t key_len = head != NULL ? get_u32(head + 1) : 0;
     const uint8_t *key = head != NULL ? take(list, at, key_len) : NULL;
@@ -181,7 +215,7 @@ static int append_group(store *s, const buffer *list, size_t *at, buffer *out, s
     size_t count = number != NULL ? get_u32(number) : 0;
     bool array = head != NULL && head[0] == 's';
     if (number == NULL || (!array && (head[0] != 'v' || count != 1)) || count > (list->len - *at) / NAME_LEN)
-        return store_fail_damaged(s, err, "a list of parts is not what it should be");
+        return store_fail_damaged(d->s, err, "a list of parts is not what it should be");
     bool ok = append(out, out->len > 1 ? ",\"" : "\"", out->len > 1 ? 2 : 1) && append(out, key, key_len) &&
               append(out, "\":[", array ? 3 : 2);
     int rc = ok ? 0 : store_out_of_memory(err);
@@ -191,7 +225,7 @@ static int append_group(store *s, const buffer *list, size_t *at, buffer *out, s
         if (i > 0 && !append(out, ",", 1))
             rc = store_out_of_memory(err);
         else
-            rc = append_part(s, &name, out, err);
+            rc = append_part(d, &name, err);
     }
     if (rc == 0 && array && !append(out, "]", 1))
         rc = store_out_of_memory(err);
@@ -231,7 +265,8 @@ int snapshot_parts(const uint8_t *data, size_t len, snapshot_part_fn *fn, void *
 }
 
 int snapshot_get(store *s, const store_name *name, char **out, size_t *len, store_error *err) {
-    buffer list = {0}, document = {0};
+    buffer list = {0};
+    document made = {.s = s};
     *out = NULL;
     int rc = blob_get(s, name, copy_bytes, &list, err);
     size_t at = 0;
@@ -240,19 +275,19 @@ int snapshot_get(store *s, const store_name *name, char **out, size_t *len, stor
         if (start == NULL || memcmp(start, magic, MAGIC_LEN) != 0)
             rc = store_fail_damaged(s, err, "a part of a state stands where a state should");
         else
-            rc = append(&document, "{", 1) ? 0 : store_out_of_memory(err);
+            rc = append(&made.text, "{", 1) ? 0 : store_out_of_memory(err);
     }
     while (rc == 0 && at < list.len)
-        rc = append_group(s, &list, &at, &document, err);
+        rc = append_group(&made, &list, &at, err);
     if (rc == 0)
-        rc = append(&document, "}", 2) ? 0 : store_out_of_memory(err); /* with a NUL */
+        rc = append(&made.text, "}", 2) ? 0 : store_out_of_memory(err); /* with a NUL */
     free(list.data);
     if (rc != 0) {
-        free(document.data);
+        free(made.text.data);
         return rc;
     }
-    *len = document.len - 1;
-    *out = document.data;
+    *len = made.text.len - 1;
+    *out = made.text.data;
     return 0;
 }
 

@@ -244,6 +244,23 @@ int sql_open(store *s, store_error *err) {
     return rc;
 }
 
+int sql_open_alone(store *s, store_error *err) {
+    int rc = sql_open(s, err);
+    return rc == 0 ? sql_exec(s, "PRAGMA journal_mode = DELETE", err) : rc;
+}
+
+int sql_vacuum_into(store *s, const char *path, store_error *err) {
+    sqlite3_stmt *q = NULL;
+    store_rollback(s); /* the statement takes its own moment */
+    int rc = sqlite3_prepare_v2(s->db, "VACUUM INTO ?1", -1, &q, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_text(q, 1, path, -1, SQLITE_STATIC);
+        rc = sqlite3_step(q);
+    }
+    sqlite3_finalize(q);
+    return rc == SQLITE_DONE ? 0 : sql_fail(s, rc, err);
+}
+
 void sql_keep_log(store *s, bool keep) {
     if (s->db != NULL)
         sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)keep, NULL);

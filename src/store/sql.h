@@ -149,6 +149,10 @@ struct store {
 
 /* Opens the database at s->path, which must exist, with all that this program wants of a connection. */
 int sql_open(store *s, store_error *err);
+/* The same for one that nobody else has open: it is in one file whenever it is closed, whatever its header says of logs. */
+int sql_open_alone(store *s, store_error *err);
+/* A copy of it as it is at one moment, without what was deleted, in `path`: an empty file, or none. Ends a transaction. */
+int sql_vacuum_into(store *s, const char *path, store_error *err);
 void sql_close(store *s); /* statements too; a store without a database is fine */
 
 /*

@@ -5,14 +5,18 @@
  * be worse than either, because SQLite would copy the log into it. So the change is decided by one rename, and all that
  * follows can be done again:
  *
+ *   0  what an earlier attempt left of trivet.db.incoming is deleted, its journal above all: SQLite would roll that back
+ *      into the new one. The folder is synced, and the new one written by whoever makes it (swap_begin)
  *   1  trivet.db.incoming is synced
  *   2  trivet.db and trivet.db-wal get a second name, trivet.db.WHY-DATE and …-wal: a link, or a copy where the file
- *      system has no links; the folder is synced
+ *      system has no links; the folder is synced. So does trivet.db-journal, which is there for the moment only in which a
+ *      database that was swapped in is first opened
  *   3  trivet.db.incoming becomes trivet.db.next; the folder is synced         <- decided
- *   4  trivet.db-wal and -shm are deleted; the folder is synced
+ *   4  trivet.db-wal, -shm and -journal are deleted; the folder is synced
  *   5  trivet.db.next becomes trivet.db; the folder is synced
  *
  * The power goes
+ *   in 0         the old database and its log are as they were; half an incoming file may be left, which means nothing
  *   in 1 or 2    the old database and its log are as they were; left over are an incoming file, which means nothing, and
  *                perhaps a second name of the old ones, or half a copy of them
  *   in 3         it is one of the two cases around it
@@ -83,6 +87,10 @@ static int second_name(const char *from, const char *to, store_error *err) {
 
 /* ---- keeping the old one -------------------------------------------------------------------------------- */
 
+/* What a database is made of, but for its index into the log, which is made anew. */
+static const char *const tails[] = {"", "-wal", "-journal"};
+enum { TAILS = sizeof tails / sizeof *tails };
+
 /* How long the file is, -1 where there is none. */
 static int64_t size_of(const char *folder, const char *name) {
     char *path = folder_path(folder, name);
@@ -111,28 +119,37 @@ static int keep_one(const char *folder, const char *name, const char *kept, cons
 static void name_kept(const char *folder, const char *why, int64_t now, char kept[static 80]) {
     time_t seconds = (time_t)(now / 1000);
     struct tm tm;
-    char date[32] = "0", log[96];
+    char date[32] = "0";
     if (gmtime_r(&seconds, &tm) != NULL)
         strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &tm);
     for (unsigned n = 1; n < 1000; n++) {
+        bool taken = false;
         snprintf(kept, 80, n == 1 ? "trivet.db.%s-%s" : "trivet.db.%s-%s-%u", why, date, n);
-        snprintf(log, sizeof log, "%s-wal", kept);
-        if (!is_there(folder, kept) && !is_there(folder, log))
+        for (size_t i = 0; i < TAILS; i++) {
+            char name[96];
+            snprintf(name, sizeof name, "%s%s", kept, tails[i]);
+            taken = taken || is_there(folder, name);
+        }
+        if (!taken)
             return;
     }
 }
 
 static int keep_old(const char *folder, const char *why, int64_t now, char kept[static 80],
                     store_error *err) {
-    bool database = is_there(folder, "trivet.db"), log = size_of(folder, "trivet.db-wal") > 0;
+    char free_name[80];
+    int rc = 0;
+    name_kept(folder, why, now, free_name);
     kept[0] = '\0';
-    if (!database && !log)
-        return 0;
-    name_kept(folder, why, now, kept);
-    int rc = database ? keep_one(folder, "trivet.db", kept, "", err) : 0;
-    if (rc == 0 && log)
-        rc = keep_one(folder, "trivet.db-wal", kept, "-wal", err);
-    return rc == 0 ? folder_sync(folder, err) : rc;
+    for (size_t i = 0; rc == 0 && i < TAILS; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "trivet.db%s", tails[i]);
+        if (size_of(folder, name) < (i > 0)) /* an empty log holds nothing */
+            continue;
+        rc = keep_one(folder, name, free_name, tails[i], err);
+        memcpy(kept, free_name, sizeof free_name);
+    }
+    return rc == 0 && kept[0] != '\0' ? folder_sync(folder, err) : rc;
 }
 
 /* ---- the change ----------------------------------------------------------------------------------------- */
@@ -156,14 +173,39 @@ static int delete_within(const char *folder, const char *name, store_error *err)
     return rc;
 }
 
+/* SQLite's files beside a database that is about to be another one. */
+static int delete_beside(const char *folder, const char *database, store_error *err) {
+    static const char *const beside[] = {"-wal", "-shm", "-journal"};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof beside / sizeof *beside; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "%s%s", database, beside[i]);
+        rc = delete_within(folder, name, err);
+    }
+    return rc == 0 ? folder_sync(folder, err) : rc;
+}
+
+int swap_begin(const char *folder, const char *path, int *fd, store_error *err) {
+    *fd = -1;
+    int rc = delete_within(folder, SWAP_INCOMING, err);
+    if (rc == 0)
+        rc = delete_beside(folder, SWAP_INCOMING, err);
+    if (rc != 0)
+        return rc;
+    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return *fd < 0 ? store_fail_errno(err, errno, "make", path) : folder_adopt(folder, *fd, path, err);
+}
+
+void swap_give_up(const char *folder) {
+    store_error why = STORE_ERROR_INIT;
+    delete_within(folder, SWAP_INCOMING, &why);
+    delete_beside(folder, SWAP_INCOMING, &why);
+}
+
 int swap_finish(const char *folder, store_error *err) {
     if (!is_there(folder, SWAP_NEXT))
         return 0;
-    int rc = delete_within(folder, "trivet.db-wal", err);
-    if (rc == 0)
-        rc = delete_within(folder, "trivet.db-shm", err);
-    if (rc == 0)
-        rc = folder_sync(folder, err);
+    int rc = delete_beside(folder, "trivet.db", err);
     return rc == 0 ? rename_within(folder, SWAP_NEXT, "trivet.db", err) : rc;
 }
 

@@ -13,6 +13,13 @@
 #define SWAP_NEXT "trivet.db.next"
 
 /*
+ * An empty SWAP_INCOMING, which is `path`, with nothing beside it; *fd is the caller's to close, set or not (-1). It is to be
+ * opened by sql_open_alone(). What came of it that is not to be swapped in goes with swap_give_up().
+ */
+int swap_begin(const char *folder, const char *path, int *fd, store_error *err);
+void swap_give_up(const char *folder);
+
+/*
  * `folder`/SWAP_INCOMING, complete and without a journal, becomes trivet.db. What was there is kept as
  * trivet.db.`why`-DATE, with its log; `kept` is that name, "" where there was nothing.
  */

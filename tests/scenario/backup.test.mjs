@@ -5,19 +5,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { execFileSync, spawn } from 'node:child_process';
-import { TRIVET, assert, essence, itemsOf, scenario } from './harness.mjs';
+import { NO_STRACE, TRIVET, assert, essence, itemsOf, killedAt, scenario, wasKilled, works } from './harness.mjs';
+import { blake2b } from './version2.mjs';
 
 const live = (state) => itemsOf(state).filter((item) => !item.deleted).map((item) => item.text).sort();
 const mode = (file) => fs.statSync(file).mode & 0o777;
-
-function works([command, ...args]) {
-    try {
-        execFileSync(command, args, { stdio: 'ignore' });
-        return true;
-    } catch {
-        return false;
-    }
-}
 
 /* All files of the data folder but the lock, by name. */
 function bytesOf(folder) {
@@ -273,20 +265,20 @@ scenario('a restore that is cut off leaves the old state or the new', async (s) 
             const cut = await s.run(['backup', '--restore', '--force', file, '--data', s.data], {
                 expect: null,
                 env: { ASAN_OPTIONS: 'detect_leaks=0' }, // which cannot be looked for under strace
-                wrap: ['sh', '-c', '"$@"; echo "cut $?"', 'sh', 'strace', '-f', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${when}`],
+                wrap: killedAt(call, when),
             });
             const state = await s.export();
             const isOld = JSON.stringify(essence(state)) === JSON.stringify(essence(present));
             const isNew = JSON.stringify(essence(state)) === JSON.stringify(essence(old));
             assert.ok(isOld || isNew, `${call} ${when}: neither the old nor the new state`);
-            if (!/cut (137|-9)/.test(cut.stdout)) {
+            if (!wasKilled(cut)) {
                 assert.ok(isNew, `${call} ${when}: not cut, so it is done`);
                 break;
             }
             cuts.push(isNew);
         }
     assert.ok(cuts.includes(true) && cuts.includes(false), 'cuts on both sides of the moment that decides');
-}, { skip: works(['strace', '-o', '/dev/null', 'true']) ? '' : 'strace cannot be used here' });
+}, { skip: NO_STRACE });
 
 scenario('copies that killed backups left go with the next one, and no other', async (s) => {
     await s.add(s.text('milk'));
@@ -300,4 +292,52 @@ scenario('several backups at once leave each other alone', async (s) => {
     for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 8 }, (_, i) => s.cli(['backup', '--force', s.file(`b${i}`)])));
     for (let i = 0; i < 8; i++) await s.cli(['backup', '--check', s.file(`b${i}`)]);
     assert.deepEqual(fs.readdirSync(s.data).filter((name) => name.includes('copy')), []);
+});
+
+/* A backup as anybody can write one, of these bytes (store/backup_file.h). */
+function forged(database) {
+    const hash = (bytes) => blake2b(Buffer.alloc(0), bytes);
+    const u32 = (n) => Buffer.from(Uint32Array.of(n).buffer);
+    const header = Buffer.alloc(64);
+    Buffer.from('89545256540d0a1a', 'hex').copy(header);
+    header.writeUInt16LE(1, 8);
+    const entry = { name: 'trivet.db', size: database.length, hash: Buffer.from(hash(database)).toString('hex') };
+    const manifest = Buffer.from(JSON.stringify({ version: '0.1.0', server: '', created: 0, entries: [entry] }));
+    const content = Buffer.concat([u32(manifest.length), manifest, database]);
+    const chunks = [header];
+    for (let at = 0; at < content.length; at += 65536) {
+        const some = content.subarray(at, at + 65536);
+        chunks.push(u32(some.length), some);
+    }
+    const all = Buffer.concat([...chunks, u32(0)]);
+    return Buffer.concat([all, hash(all)]);
+}
+
+scenario('a hostile backup whose state names one part again and again is refused before it takes the memory', async (s) => {
+    await s.add(s.text('milk'));
+    const good = s.file('good'), bad = s.file('bad'), database = s.file('hostile.db');
+    const sql = (text) => execFileSync('sqlite3', ['-batch', database], { input: text });
+    fs.copyFileSync(path.join(s.data, 'trivet.db'), database);
+    fs.rmSync(path.join(s.data, 'trivet.db-wal'), { force: true });
+    fs.writeFileSync(good, forged(fs.readFileSync(database)));
+    await s.cli(['backup', '--restore', good], { data: s.file('elsewhere') });
+    // 3,000 times a list of 50 kB, as it could be 3,000,000 times.
+    const part = Buffer.from(`[{"id":"x","text":"${'x'.repeat(50000)}","done":false,"position":1,"createdAt":1,"updatedAt":1}]`);
+    const name = Buffer.from(blake2b(Buffer.alloc(0), part)), times = 3000;
+    const group = Buffer.concat([Buffer.from('s\x05\0\0\0lists'), Buffer.from(Uint32Array.of(times).buffer), Buffer.alloc(32 * times, name)]);
+    const list = Buffer.concat([Buffer.from('\0tvs\x01'), group]), head = Buffer.from(blake2b(Buffer.alloc(0), list));
+    for (const [called, data] of [[name, part], [head, list]]) sql(`INSERT INTO blob (name, data) VALUES (x'${called.toString('hex')}', x'${data.toString('hex')}');`);
+    sql(`UPDATE head SET name = x'${head.toString('hex')}';`);
+    fs.writeFileSync(bad, forged(fs.readFileSync(database)));
+    const before = await s.export();
+    const refused = await s.cli(['backup', '--restore', '--force', bad], { expect: 65 });
+    assert.match(refused.stderr, /names the same part again and again/);
+    assert.deepEqual(await s.export(), before);
+    assert.deepEqual(fs.readdirSync(s.data).filter((each) => each.includes('incoming')), []);
+    // The same in a folder of one's own.
+    fs.copyFileSync(database, path.join(s.data, 'trivet.db'));
+    assert.match((await s.cli(['list'], { expect: 65 })).stderr, /again and again.*trivet fsck/);
+    assert.equal((await s.cli(['fsck'], { expect: 1 })).status, 1);
+    await s.cli(['fsck', '--repair'], { expect: 1 });
+    await s.cli(['fsck']);
 });

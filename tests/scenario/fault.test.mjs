@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { TRIVET, assert, essence, itemWith, itemsOf, scenario, seeded, sleep, texts } from './harness.mjs';
+import { TRIVET, assert, essence, itemWith, itemsOf, scenario, seeded, sleep, texts, works } from './harness.mjs';
 import { Ledger } from './ledger.mjs';
 
 const SEED = Number(process.env.TRIVET_SEED ?? 20240607); // names a run of what is random here
@@ -22,15 +22,6 @@ async function refuses(s, server, pattern) {
     assert.ok(end.status >= 64 && end.status <= 78, `exit status ${end.status}\n${server.stderr}`);
     assert.match(server.stderr, pattern);
     return end;
-}
-
-function works([command, ...args]) {
-    try {
-        execFileSync(command, args, { stdio: 'ignore' });
-        return true;
-    } catch {
-        return false;
-    }
 }
 
 /* ---- signals ---- */

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { execFileSync } from 'node:child_process';
-import { assert, essence, itemsOf, scenario } from './harness.mjs';
+import { NO_STRACE, assert, itemsOf, killedAt, scenario, wasKilled } from './harness.mjs';
 
 const live = (state) => itemsOf(state).filter((item) => !item.deleted).map((item) => item.text).sort();
 const database = (s) => path.join(s.data, 'trivet.db');
@@ -132,6 +132,77 @@ scenario('a damaged list of the present state: the newest whole one, and the pho
     assert.deepEqual(await s.pending(), []);
     const state = live(await s.expectSame(one));
     for (const text of [...live(two.state()), s.text('whole, computer only'), s.text('added since')]) assert.ok(state.includes(text), text);
+});
+
+/* Every call that changes something on the disk, or some of them: which, and how many lie between two kills. */
+const CHANGING = process.env.TRIVET_THOROUGH ? { fsync: 1, fdatasync: 1, link: 1, rename: 1, unlink: 1, openat: 1, pwrite64: 1 } : { fsync: 2, link: 1, rename: 1, unlink: 2, pwrite64: 60 };
+
+for (const [what, harm] of [
+    ['a part', (file) => sql(file, 'UPDATE blob SET data = substr(data, 1, length(data) - 1) WHERE num = (SELECT max(num) - 1 FROM blob);')],
+    ['a page', (file) => {
+        const { pages, size } = pagesOf(file), bytes = fs.readFileSync(file);
+        const [page] = pages['leaf of a table'].slice(-1);
+        bytes.fill(0x5a, (page - 1) * size, (page - 1) * size + 40);
+        fs.writeFileSync(file, bytes);
+    }],
+])
+    scenario(`a repair that is killed at any step, ${what} being damaged: the next one ends as the first would have`, async (s) => {
+        await used(s, 12);
+        harm(database(s));
+        const pristine = s.file('pristine');
+        fs.cpSync(s.data, pristine, { recursive: true });
+        const again = () => (fs.rmSync(s.data, { recursive: true, force: true }), fs.cpSync(pristine, s.data, { recursive: true }));
+        const repair = (options) => s.cli(['fsck', '--repair'], { expect: null, ...options });
+        assert.equal((await repair()).status, 1);
+        const whole = live(await s.export());
+        assert.ok(whole.length > 10);
+        let [before, after] = [0, 0];
+        for (const [call, every] of Object.entries(CHANGING))
+            for (let when = 1; when <= 5000; when += every) {
+                again();
+                const cut = await repair({ env: { ASAN_OPTIONS: 'detect_leaks=0' }, wrap: killedAt(call, when) });
+                const at = `${call} ${when}`;
+                let left = await s.cli(['fsck'], { expect: null });
+                if (/was interrupted; `trivet status` then ends it/.test(left.stderr)) {
+                    await s.cli(['status']);
+                    left = await s.cli(['fsck'], { expect: null });
+                }
+                assert.ok(left.status <= 1, `${at}: ${left.stderr}`);
+                if (left.status === 1) {
+                    const fixed = await repair();
+                    assert.equal(fixed.status, 1, `${at}: ${fixed.stderr}`);
+                    before++;
+                } else after++;
+                assert.match((await s.cli(['fsck'])).stdout, /is sound/, at);
+                assert.deepEqual(live(await s.export()), whole, at);
+                assert.deepEqual(fs.readdirSync(s.data).filter((name) => name.includes('incoming') || name.includes('next')), [], at);
+                if (!wasKilled(cut)) break;
+            }
+        assert.ok(before > 0 && after > 0, `kills on both sides of the moment that decides: ${before}, ${after}`);
+    }, { skip: NO_STRACE || (what === 'a page' && !process.env.TRIVET_THOROUGH ? 'a minute; part of check-all' : ''), timeout: 1200000 });
+
+scenario('what a killed repair or restore left of its journal is not rolled back into the next one', async (s) => {
+    await used(s, 12);
+    await s.cli(['backup', s.file('b')]);
+    const whole = await s.export();
+    // The journal of a transaction that was never ended, on a copy that held something else.
+    const other = s.file('other.db'), incoming = path.join(s.data, 'trivet.db.incoming');
+    fs.copyFileSync(database(s), other);
+    sql(other, 'PRAGMA journal_mode = DELETE; UPDATE blob SET data = zeroblob(length(data));');
+    const left = s.file('journal');
+    sql(other, `PRAGMA journal_mode = DELETE; PRAGMA cache_spill = 1; PRAGMA cache_size = 1; BEGIN; UPDATE blob SET data = randomblob(length(data)); DELETE FROM device;
+.shell cp ${other}-journal ${left}
+ROLLBACK;`);
+    assert.ok(fs.statSync(left).size > 1000);
+    const plant = () => fs.copyFileSync(left, `${incoming}-journal`);
+    plant();
+    await s.cli(['backup', '--restore', '--force', s.file('b')]);
+    assert.deepEqual(await s.export(), whole);
+    sql(database(s), 'UPDATE history SET counts = 1 + id;  UPDATE history SET counts = char(0x7b) WHERE id = 1;');
+    plant();
+    await s.cli(['fsck', '--repair'], { expect: 1 });
+    assert.match((await s.cli(['fsck'])).stdout, /is sound/);
+    assert.deepEqual(await s.export(), whole);
 });
 
 /* [what, how to do it, what every command says, what fsck says, whether restoring a backup then works] */

@@ -16,7 +16,7 @@
  * TRIVET names the program (default: build/trivet of this tree).
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -349,6 +349,21 @@ class Scenario {
         }
     }
 }
+
+/* Whether a command does what is asked of it here: what a test needs may be lacking. */
+export function works([command, ...args]) {
+    try {
+        execFileSync(command, args, { stdio: 'ignore' });
+        return true;
+    } catch {
+        return false;
+    }
+}
+
+/* How to run a program that is killed at its `when`th call of `call`; its output ends in "cut 137" if it came to that. */
+export const killedAt = (call, when) => ['sh', '-c', '"$@"; echo "cut $?"', 'sh', 'strace', '-f', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${when}`];
+export const wasKilled = ({ stdout }) => /cut (137|-9)/.test(stdout);
+export const NO_STRACE = works(['strace', '-o', '/dev/null', 'true']) ? '' : 'strace cannot be used here';
 
 /* A test of its own; `skip` is a reason, or nothing. */
 export function scenario(name, body, { skip, timeout = 120000 } = {}) {
