@@ -23,8 +23,7 @@ static void print_result(const json_t *response, bool replace) {
     long long ties = (long long)reply_number(response, "ties");
 
     printf("%s: %lld added, %lld edited, %lld deleted, %lld restored\n", replace ? "replaced" : "imported",
-           (long long)reply_number(n, "addedFromPhone"),
-           (long long)(reply_number(n, "editedField") + reply_number(n, "editedLWW")),
+           (long long)reply_number(n, "addedFromPhone"), (long long)reply_number(n, "editedField"),
            (long long)(reply_number(n, "tombstoned") + reply_number(n, "removed")),
            (long long)reply_number(n, "restored"));
     if (ties > 0)

@@ -563,6 +563,10 @@ const char *websocket_address(const websocket *ws) {
     return ws->address;
 }
 
+uint16_t websocket_own_end(const websocket *ws, char out[static ADDRESS_SIZE]) {
+    return address_of_own_end(ws->tcp, out);
+}
+
 void websocket_set_hook(websocket *ws, void (*gone)(void *context), void *context) {
     ws->gone = gone;
     ws->context = context;

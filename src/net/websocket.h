@@ -12,9 +12,12 @@
 #ifndef TRIVET_NET_WEBSOCKET_H
 #define TRIVET_NET_WEBSOCKET_H
 
+#include "address.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <uv.h>
 
 typedef struct websocket websocket;
@@ -64,5 +67,8 @@ void websocket_abort(websocket *ws);
 /* The peer's numeric address, IPv4-mapped ones unwrapped: "192.168.1.7", "fe80::1%eth0". Lives as long as
  * `ws`. */
 const char *websocket_address(const websocket *ws);
+
+/* Our own end of it: the address into `out`, and as the result the port; 0 where it is gone. */
+uint16_t websocket_own_end(const websocket *ws, char out[static ADDRESS_SIZE]);
 
 #endif

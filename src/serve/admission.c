@@ -7,6 +7,7 @@
 #include "log.h"
 #include "serve/connection_parts.h"
 #include "serve/jots.h"
+#include "serve/moved.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -72,7 +73,8 @@ struct check {
     worker_job job;
     connection *connection;
     char secret[512];
-    char phone[257], address[64];
+    char phone[257], address[64], own_address[ADDRESS_SIZE];
+    uint16_t own_port;
     bool fits;
     int version, gen;
     char id[65]; /* version 2, likewise the keys; the peer has proved that it holds them */
@@ -104,6 +106,11 @@ static void run_check(worker_job *job) {
     address_network(k->address, network);
     if ((k->rc = store_begin(s, &k->err)) == 0)
         k->rc = note_seen(k, s, now);
+    if (k->rc == 0 && moved_came_otherwise(&k->device, k->own_address, k->own_port)) {
+        k->device.host[0] = '\0';
+        k->device.port = 0;
+        k->rc = device_set_place(s, k->device.id, "", 0, &k->err);
+    }
     if (k->rc == 0)
         k->rc = device_network_seen(s, k->device.id, network, now, &k->new_network, &k->err);
     if (k->rc == 0)
@@ -223,6 +230,7 @@ void admission_check(connection *c, const trivet_proto_event *event) {
         memcpy(k->secret, event->secret, strlen(event->secret) + 1);
     snprintf(k->phone, sizeof k->phone, "%s", event->device_id);
     snprintf(k->address, sizeof k->address, "%s", websocket_address(c->ws));
+    k->own_port = websocket_own_end(c->ws, k->own_address);
     connection_hold(c);
     worker_submit(c->host->worker, &k->job);
 }

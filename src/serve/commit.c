@@ -19,30 +19,41 @@ static int copy_state(const trivet_merge_state *from, trivet_merge_state **out) 
     return rc;
 }
 
-/*
- * Whether anything but purged tombstones and factory defaults changed: those are never history (merge §6,
- * L5). Asked of the engine itself, so that there is one opinion of what a change is: as a merge into which
- * the computer alone brings something.
- */
-static bool worth_a_line(const trivet_merge_state *was, const trivet_merge_state *is, history_line *line) {
+int commit_compare(const trivet_merge_state *was, const trivet_merge_state *is, trivet_merge_side by,
+                   trivet_merge_counts *counts, bool *changed) {
     trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
     trivet_merge_error err = TRIVET_MERGE_ERROR_INIT;
     trivet_merge_state *before = NULL, *after = NULL;
     trivet_merge_result *result = NULL;
-    trivet_merge_counts counts;
-    bool changed = true;
+    bool phone = by == TRIVET_MERGE_PHONE;
 
-    options.large = TRIVET_MERGE_LARGE_COMPUTER;
-    if (copy_state(was, &before) == 0 && copy_state(is, &after) == 0 && state_level(before, after) == 0 &&
-        trivet_merge(before, before, after, &options, &result, &err) == 0) {
-        changed = trivet_merge_result_change_count(result) > 0;
-        trivet_merge_result_counts(result, &counts);
-        if (line->counts[0] == '\0')
-            counts_text(&counts, line->counts, sizeof line->counts);
+    options.large = phone ? TRIVET_MERGE_LARGE_PHONE : TRIVET_MERGE_LARGE_COMPUTER;
+    int rc = copy_state(was, &before);
+    if (rc == 0)
+        rc = copy_state(is, &after);
+    if (rc == 0)
+        rc = state_level(before, after);
+    if (rc == 0)
+        rc = trivet_merge(before, phone ? after : before, phone ? before : after, &options, &result, &err);
+    if (rc == 0) {
+        *changed = trivet_merge_result_change_count(result) > 0;
+        trivet_merge_result_counts(result, counts);
     }
     trivet_merge_result_free(result);
     trivet_merge_state_free(before);
     trivet_merge_state_free(after);
+    return rc;
+}
+
+/*
+ * Whether anything but purged tombstones and factory defaults changed: those are never history (merge §6, L5).
+ */
+static bool worth_a_line(const trivet_merge_state *was, const trivet_merge_state *is, history_line *line) {
+    trivet_merge_counts counts;
+    bool changed = true;
+
+    if (commit_compare(was, is, TRIVET_MERGE_COMPUTER, &counts, &changed) == 0 && line->counts[0] == '\0')
+        counts_text(&counts, line->counts, sizeof line->counts);
     if (line->counts[0] == '\0')
         strcpy(line->counts, "{}");
     return changed;

@@ -19,4 +19,11 @@
 int commit_head(store *s, const trivet_merge_state *before, const trivet_merge_state *after,
                 history_line *line, store_name *name, store_error *err);
 
+/*
+ * What changes from one state to the other, in numbers, as if `by` had made it. Asked of the engine itself, as a merge into
+ * which that side alone brings something, so that there is one opinion of what a change is. 0, or the engine's code.
+ */
+int commit_compare(const trivet_merge_state *was, const trivet_merge_state *is, trivet_merge_side by,
+                   trivet_merge_counts *counts, bool *changed);
+
 #endif

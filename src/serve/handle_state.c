@@ -398,11 +398,12 @@ int handle_import(request *r) {
     trivet_merge_counts counts;
     trivet_merge_state *in = NULL, *replaced = NULL;
     trivet_merge_result *merged = NULL;
+    const trivet_merge_state *after;
     json_t *numbers;
     size_t ties = 0;
     change c = {0};
     const char *name;
-    bool replace;
+    bool replace, changed;
     int code, result = -1;
 
     if (request_flag(r, "replace", &replace) != 0 || request_string(r, "name", &name) != 0)
@@ -415,20 +416,19 @@ int handle_import(request *r) {
         refuse_document(r, code, &why, name);
         goto out;
     }
-    if (replace) {
-        trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
-        options.large = TRIVET_MERGE_LARGE_PHONE;
-        if (put_in_place(r, in, c.before, &replaced) != 0)
-            goto out;
-        /* only for its counts: the same change, as if a phone had made it */
-        if ((code = trivet_merge(c.before, replaced, c.before, &options, &merged, &why)) != 0) {
-            refuse_merge(r, code, &why);
-            goto out;
-        }
-    } else if (merge_in(r, in, c.before, &merged, &ties) != 0) {
+    if (replace ? put_in_place(r, in, c.before, &replaced) != 0
+                : merge_in(r, in, c.before, &merged, &ties) != 0)
+        goto out;
+    if (replace)
+        after = replaced;
+    else
+        after = trivet_merge_result_snapshot(merged);
+    /* What comes of it here, as if a phone had done it: the merge's own counts tell of both sides, and of no label or
+     * scratchpad that is a factory default on either. */
+    if (commit_compare(c.before, after, TRIVET_MERGE_PHONE, &counts, &changed) != 0) {
+        request_refuse_memory(r);
         goto out;
     }
-    trivet_merge_result_counts(merged, &counts);
     if (!(numbers = counts_json(&counts))) {
         request_refuse_memory(r);
         goto out;
@@ -436,8 +436,7 @@ int handle_import(request *r) {
     if (request_answer(r, "counts", numbers) == 0 &&
         request_answer(r, "ties", json_integer((json_int_t)ties)) == 0 &&
         (replace || note_lost(r, in, c.before, merged) == 0))
-        result = change_commit(r, &c, replace ? replaced : trivet_merge_result_snapshot(merged), "import",
-                               &counts);
+        result = change_commit(r, &c, after, "import", &counts);
 out:
     trivet_merge_result_free(merged);
     trivet_merge_state_free(replaced);

@@ -8,6 +8,7 @@
 #include "serve/moved.h"
 
 #include "log.h"
+#include "net/address.h"
 #include "serve/host.h"
 #include "serve/reachable.h"
 
@@ -35,6 +36,30 @@ int moved_find(store *s, uint16_t port, device **out, size_t *count, store_error
     }
     reachable_own_free(own);
     return rc;
+}
+
+/* What a code says, as an address: without brackets, and without the interface, which a code cannot know. */
+static bool parse_place(const char *place, struct sockaddr_storage *out) {
+    char plain[sizeof((device *)NULL)->host];
+
+    snprintf(plain, sizeof plain, "%s", place + (place[0] == '['));
+    plain[strcspn(plain, "]%")] = '\0';
+    return address_parse(plain, 0, out);
+}
+
+bool moved_came_otherwise(const device *d, const char *address, uint16_t port) {
+    struct sockaddr_storage place, own;
+    size_t place_len, own_len;
+
+    if (d->host[0] == '\0' || port == 0 || !parse_place(address, &own))
+        return false;
+    if (d->port != 0 && d->port != port)
+        return true;
+    if (!parse_place(d->host, &place))
+        return false;
+    const uint8_t *one = address_bytes((struct sockaddr *)&place, &place_len);
+    const uint8_t *other = address_bytes((struct sockaddr *)&own, &own_len);
+    return one && other && (place_len != own_len || memcmp(one, other, own_len) != 0);
 }
 
 struct moved_watch {

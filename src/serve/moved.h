@@ -3,6 +3,10 @@
  * nobody, or to a stranger. It happens where a router gives addresses out anew (DHCP), and to a computer that
  * is carried about.
  *
+ * Only a phone that goes by its code counts. One that came to another of our addresses than its code says, or to another
+ * port, has found its way without: by discovery, by a name, or through a router that forwards a port to us, so that the code
+ * says the router's address, which never was ours. What its code says is then forgotten (moved_came_otherwise).
+ *
  * moved_find() looks once. A watch looks whenever the kernel says that addresses have changed (rtnetlink: nothing wakes
  * up in between), and has the log tell, once for each change for the worse and once when all is well again.
  */
@@ -18,6 +22,12 @@ struct host;
  * the caller's to free(). On the worker.
  */
 int moved_find(store *s, uint16_t port, device **out, size_t *count, store_error *err);
+
+/*
+ * Whether a phone that has just shown who it is came another way than its code says: our end of the connection is
+ * `address` (net/address.h), `port`. A name in a code leads wherever its owner lets it: of that the port alone is compared.
+ */
+bool moved_came_otherwise(const device *d, const char *address, uint16_t port);
 
 typedef struct moved_watch moved_watch;
 

@@ -377,20 +377,6 @@ static int ask(store *s, const char *question, char *out, size_t size, store_err
     return rc < 0 ? rc : 0;
 }
 
-/* What is said of a database in use does not fit one in a backup: the reason alone is taken from it. */
-static int refuse_database(const char *path, const store_error *why, store_error *err) {
-    static const char says[] = " is damaged: ", ends[] = ". Nothing was changed";
-    const char *reason = strstr(why->message, path);
-    reason = reason != NULL ? strstr(reason, says) : NULL;
-    reason = reason != NULL ? reason + strlen(says) : why->message;
-    const char *end = strstr(reason, ends);
-    return store_fail(
-        err, STORE_DAMAGED,
-        "the database in the backup cannot be used (%.*s); was it damaged when the backup was made? "
-        "Nothing was changed",
-        (int)(end != NULL ? (size_t)(end - reason) : strlen(reason)), reason);
-}
-
 /*
  * The database of a backup that anybody may have made: no code of its own (triggers, views), its structure whole, its head
  * readable. Leaves it at this program's version.
@@ -500,8 +486,12 @@ static int receive(const char *folder, char *path, bool existing, int64_t now, b
     if (rc == 0)
         rc = restored_note(&fresh, now, &why);
     sql_close(&fresh);
-    if (rc == STORE_DAMAGED)
-        return refuse_database(path, &why, err);
+    if (rc == STORE_DAMAGED) /* what is said of a database in use does not fit here */
+        return store_fail(
+            err, rc,
+            "the database in the backup cannot be used (%s); was it damaged when the backup was made? "
+            "Nothing was changed",
+            why.reason[0] != '\0' ? why.reason : why.message);
     return rc != 0 ? store_fail(err, rc, "%s", why.message) : 0;
 }
 

@@ -65,7 +65,8 @@ typedef struct {
 int device_create(store *s, const char *name, const char *replaces, int64_t now, device *out,
                   char secret[static 37], uint8_t k[static 32], store_error *err);
 
-/* What the code says about where this computer is: an address, in brackets where it is IPv6, or a name. */
+/* What the code says about where this computer is: an address, in brackets where it is IPv6, or a name; "": it is of no
+ * account, since the phone comes another way. */
 int device_set_place(store *s, const char *id, const char *host, uint16_t port, store_error *err);
 
 /* The device that a secret names, in constant time over all; STORE_NONE for an unknown, lapsed or revoked

@@ -235,11 +235,26 @@ static int repair(check *k, store *damaged) {
 
 /* ---- all of it ------------------------------------------------------------------------------------------ */
 
+/* Without its first page, in which it says what it is and where its tables begin, no row can be found. */
+static int fail_unreadable(const check *k, const store_error *why) {
+    return store_fail(
+        k->err, STORE_DAMAGED,
+        "%s/trivet.db cannot be read, nor repaired: %s. Restore a backup: `trivet backup --restore "
+        "--force FILE`, which keeps this file. Without one: move trivet.db and trivet.db-wal elsewhere, "
+        "pair the phones again, and what they hold comes back with their first sync",
+        k->folder, why->reason);
+}
+
 static int check_store(check *k) {
+    store_error why = STORE_ERROR_INIT;
     store *s = NULL;
-    int rc = store_open(k->folder, STORE_READ, &s, k->err);
-    if (rc != 0)
+    int rc = store_open(k->folder, STORE_READ, &s, &why);
+    if (rc != 0 && why.reason[0] != '\0')
+        return fail_unreadable(k, &why);
+    if (rc != 0) {
+        *k->err = why;
         return rc;
+    }
     size_t before = k->result->faults;
     fsck_content c = {.s = s};
     rc = check_database(k, &c);

@@ -14,7 +14,7 @@
 typedef struct {
     bool fault; /* false: worth knowing, and nothing is wrong */
     const char *
-        kind; /* "folder" "file" "database" "part" "head" "record" "history" "grave" "device" "question" "clock" */
+        kind; /* "folder" "file" "database" "part" "head" "record" "history" "grave" "revival" "device" "question" "clock" */
     char what[256];     /* what was found; no content */
     const char *means;  /* for the user */
     const char *action; /* what to do about it, or what a repair does */

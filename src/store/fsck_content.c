@@ -24,7 +24,9 @@
 #include <string.h>
 
 #define TO_REPAIR "`trivet fsck --repair`, with the server stopped"
-enum { TOLD_MAX = 5 }; /* findings of one kind, each told; the rest is counted */
+static const int64_t REVIVAL_TIME_MAX =
+    INT64_C(9007199254740991); /* ms: the last date that a state can hold (merge §1) */
+enum { TOLD_MAX = 5 };         /* findings of one kind, each told; the rest is counted */
 
 void fsck_tell(const fsck_options *options, fsck_result *result, bool fault, const char *kind,
                const char *means, const char *action, const char *format, ...) {
@@ -401,6 +403,27 @@ static const row_check LOST = {"SELECT id, form, stands FROM lost",
                                TO_REPAIR ": the row is dropped",
                                "DELETE FROM lost WHERE id = %lld"};
 
+/* Columns: nothing to call it by, section, id, time. The first two are its key, whatever they hold. */
+static int is_bad_revival(fsck_content *c, sqlite3_stmt *q) {
+    int64_t section = sqlite3_column_int64(q, 1);
+    int len = sqlite3_column_bytes(q, 2);
+    if (section >= 0 && section < TRIVET_MERGE_SECTIONS && len > 0 && sqlite3_column_int64(q, 3) > 0 &&
+        sqlite3_column_int64(q, 3) <= REVIVAL_TIME_MAX)
+        return 0;
+    int rc = drop(c, sqlite3_mprintf("DELETE FROM revival WHERE section = %lld AND id = x'%s'", section,
+                                     (const char *)sqlite3_column_text(q, 4)));
+    return rc != 0 ? rc : 1;
+}
+
+static const row_check REVIVALS = {"SELECT NULL, section, id, time, hex(id) FROM revival",
+                                   NULL,
+                                   "revival",
+                                   "the note of an item that was brought back is damaged",
+                                   "a phone that had deleted that item before may delete it again",
+                                   TO_REPAIR
+                                   ": the note is dropped; if the item goes, bring it back once more",
+                                   NULL};
+
 /* ---- 3: the head, and the clock ------------------------------------------------------------------------- */
 
 static int check_head(fsck_content *c) {
@@ -518,6 +541,8 @@ int fsck_content_run(fsck_content *c) {
         rc = walk_rows(c, &ROWS[i], always);
     if (rc == 0)
         rc = walk_rows(c, &GRAVES, is_bad_grave);
+    if (rc == 0)
+        rc = walk_rows(c, &REVIVALS, is_bad_revival);
     if (rc == 0)
         rc = walk_rows(c, &LOST, is_bad_lost);
     if (rc == 0)

@@ -139,7 +139,7 @@ static const char version_8[] = "ALTER TABLE device ADD COLUMN k1 BLOB;"
 /* steps[v] leads from version v to v + 1. */
 static const char *const steps[] = {version_1, version_2, version_3, version_4,
                                     version_5, version_6, version_7, version_8};
-enum { VERSION = sizeof steps / sizeof *steps };
+enum { VERSION = sizeof steps / sizeof *steps, BELIEVABLE = 9999 };
 
 static int pragma_get(store *s, const char *text, int *out, store_error *err) {
     sqlite3_stmt *q = NULL;
@@ -185,7 +185,9 @@ int schema_version(store *s, int *version, store_error *err) {
         return store_fail_damaged(s, err, "it is a database, but not this program's");
     if (rc == 0)
         rc = pragma_get(s, "PRAGMA user_version", version, err);
-    if (rc == 0 && (*version < 0 || *version > VERSION)) {
+    if (rc == 0 && (*version < 0 || *version > BELIEVABLE))
+        return store_fail_damaged(s, err, "the version of its format is none that there will ever be");
+    if (rc == 0 && *version > VERSION) {
         store_fail(
             err, STORE_FAILED,
             "%s was written by a newer version of this program (format %d, this one knows %d). Use that "

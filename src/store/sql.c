@@ -467,6 +467,8 @@ int store_fail_damaged(store *s, store_error *err, const char *what) {
     if (strncmp(line, "***", 3) == 0 && strlen(what) > strlen(line))
         snprintf(line, sizeof line, "%s", what + strlen(line) + 1);
     sql_keep_log(s, true);
+    if (err != NULL && err->code == 0)
+        memcpy(err->reason, line, sizeof line);
     return store_fail(err, STORE_DAMAGED,
                       "%s is damaged: %s. Nothing was changed. `trivet fsck` says what can be repaired; "
                       "`trivet backup --restore --force "

@@ -39,10 +39,11 @@ typedef struct {
     int status;        /* sysexits, to exit with */
     long holder;       /* pid, with STORE_LOCKED */
     char message[512]; /* what was wrong, with the path, and what to do; no content */
+    char reason[160];  /* of a damaged database: what is wrong with it, and nothing more; else "" */
 } store_error;
 
 #define STORE_ERROR_INIT                                                                                     \
-    { 0, 0, 0, "" }
+    { 0, 0, 0, "", "" }
 
 typedef struct store store;
 

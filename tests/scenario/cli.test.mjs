@@ -222,6 +222,26 @@ both('import merges, or replaces', async (s) => {
     assert.equal((await s.cli(['import', s.file('nothing.json')], { expect: null })).status, 66);
 });
 
+/* [what the computer has first, the document, its output without and with --replace] */
+const LABEL = (label, updatedAt) => [{ label, section: 'lists', updatedAt }];
+const COUNTED = [
+    ['a label where there is none', [], { listsCategories: LABEL('Home', 5) }, /imported: 0 added, 1 edited, 0 deleted/, /replaced: 0 added, 1 edited, 0 deleted/],
+    ['a pad and a label', [], { listsCategories: LABEL('Home', 5), scratchpad: [{ content: 'text', updatedAt: 5 }] }, /0 added, 2 edited/, /0 added, 2 edited/],
+    ['a newer pad', ['pad', '1', '--set', 'old'], { scratchpad: [{ content: 'text', updatedAt: 4e12 }] }, /0 added, 1 edited/, /0 added, 1 edited/],
+    ['an older pad', ['pad', '1', '--set', 'new'], { scratchpad: [{ content: 'text', updatedAt: 4 }] }, /0 added, 0 edited/, /0 added, 1 edited/],
+    ['an item and a pad', ['add', 'milk'], { lists: [[{ id: 'new', text: 'bread', done: false, position: 0, createdAt: 1, updatedAt: 1 }]], scratchpad: [{ content: 'text', updatedAt: 4 }] }, /1 added, 1 edited, 0 deleted/, /1 added, 1 edited, 1 deleted/],
+    ['nothing new', [], {}, /0 added, 0 edited, 0 deleted, 0 restored/, /0 added, 0 edited, 0 deleted, 0 restored/],
+];
+scenario('what an import says that it did', async (s) => {
+    for (const [what, first, given, merged, replaced] of COUNTED)
+        for (const [how, said] of [[[], merged], [['--replace'], replaced]]) {
+            fs.rmSync(s.data, { recursive: true, force: true });
+            if (first.length) await s.cli(first);
+            fs.writeFileSync(s.file('d.json'), JSON.stringify(given));
+            assert.match((await s.cli(['import', ...how, s.file('d.json')])).stdout, said, `${what} ${how}`);
+        }
+});
+
 both('an import that replaced everything is undone, and a past state exported', async (s) => {
     const milk = await s.add(s.text('milk'));
     await s.cli(['pad', '1', '--set', s.text('pad')]);

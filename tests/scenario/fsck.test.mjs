@@ -92,7 +92,8 @@ for (const kind of ['first page', 'inner page of a table', 'leaf of a table', 'i
                 const fixed = await s.cli(['fsck', '--repair', '--json'], { expect: null });
                 if (checked.status === 74) {
                     assert.equal(fixed.status, 74, what);
-                    assert.match(fixed.stderr, /backup --restore/, what);
+                    assert.match(fixed.stderr, /cannot be read, nor repaired: .*Restore a backup: `trivet backup --restore --force FILE`/, what);
+                    assert.doesNotMatch(fixed.stderr, /trivet fsck/, what); // which is what just ran
                     assert.ok(fs.readFileSync(database(s)).equals(bytes), `${what}: something was overwritten`);
                     continue;
                 }
@@ -132,6 +133,50 @@ scenario('a damaged list of the present state: the newest whole one, and the pho
     assert.deepEqual(await s.pending(), []);
     const state = live(await s.expectSame(one));
     for (const text of [...live(two.state()), s.text('whole, computer only'), s.text('added since')]) assert.ok(state.includes(text), text);
+});
+
+scenario('notes of what was brought back: bad ones are found and dropped, good ones stay', async (s) => {
+    const item = await s.add(s.text('milk'));
+    await s.cli(['rm', item.id]);
+    await s.cli(['restore', (await s.json(['history'])).at(-1).state ?? String((await s.json(['history'])).at(-1).id)], { expect: null });
+    sql(database(s), "INSERT OR REPLACE INTO revival VALUES (0, x'676f6f64', 1700000000000);");
+    const good = sql(database(s), 'SELECT * FROM revival ORDER BY section, id;');
+    await s.cli(['fsck']);
+    // A section that there is not, a date before all and beyond all, an item without an id.
+    sql(database(s), "INSERT INTO revival VALUES (9, x'61', 1700000000000), (-1, x'62', 1), (0, x'63', -5), (1, x'64', 9007199254740992), (1, x'', 1);");
+    const found = await s.json(['fsck'], { expect: 1 });
+    assert.equal(found.faults, 5);
+    assert.deepEqual([...new Set(found.findings.filter((each) => each.fault).map((each) => each.kind))], ['revival']);
+    assert.match((await s.cli(['fsck', '--repair'], { expect: 1 })).stdout, /repaired: 5 faults/);
+    assert.equal(sql(database(s), 'SELECT * FROM revival ORDER BY section, id;'), good);
+    await s.cli(['fsck']);
+});
+
+/* [offset, what stands there] */
+const FIRST_PAGE = [[0, 'what the file is'], [16, 'size of a page'], [60, 'version of the format'], [68, 'whose it is'], [100, 'its tables'], [105, 'its tables']];
+scenario('the first page damaged: fsck says that a backup is to be restored, and that works', async (s) => {
+    await s.add(s.text('milk'));
+    await s.cli(['backup', s.file('b')]);
+    const whole = fs.readFileSync(database(s));
+    for (const [offset, what] of FIRST_PAGE) {
+        const bytes = Buffer.from(whole);
+        bytes.fill(0x5a, offset, offset + 4);
+        for (const tail of ['-wal', '-shm']) fs.rmSync(database(s) + tail, { force: true });
+        fs.writeFileSync(database(s), bytes);
+        for (const args of [['fsck'], ['fsck', '--repair'], ['fsck', '--json']]) {
+            const { stderr, stdout } = await s.cli(args, { expect: 74 });
+            assert.match(stderr, /trivet\.db cannot be read, nor repaired: .+\. Restore a backup: `trivet backup --restore --force FILE`, which keeps this file\. Without one: move/, what);
+            if (args.includes('--json')) assert.equal(stdout, '', what);
+            assert.ok(fs.readFileSync(database(s)).equals(bytes), `${what}: ${args} changed it`);
+        }
+        const { kept } = await s.json(['backup', '--restore', '--force', s.file('b')]);
+        assert.ok(fs.readFileSync(path.join(s.data, kept)).equals(bytes), what);
+        assert.deepEqual(live(await s.export()), [s.text('milk')], what);
+    }
+    // The other way that it names.
+    fs.rmSync(s.data, { recursive: true });
+    fs.mkdirSync(s.data, { mode: 0o700 });
+    await s.serve();
 });
 
 /* Every call that changes something on the disk, or some of them: which, and how many lie between two kills. */
