@@ -98,13 +98,13 @@ int trivet_proto_channel2_seal(const uint8_t key[static 32], uint64_t counter, u
     return TRIVET_PROTO_OK;
 }
 
-int trivet_proto_channel2_open(const uint8_t key[static 32], uint64_t counter, const uint8_t *frame,
-                               size_t len, uint8_t *kind, uint8_t **body, size_t *body_len) {
+int proto_channel2_open_frame(const uint8_t key[static 32], uint64_t counter, const uint8_t *frame,
+                              size_t len, uint8_t **out, size_t *body_len) {
     uint8_t nonce[24];
     if (len <= TAG) /* an empty plaintext has no kind */
         return TRIVET_PROTO_EINPUT;
     size_t plain_len = len - TAG;
-    uint8_t *plain = malloc(plain_len);
+    uint8_t *plain = malloc(plain_len + 1);
     if (plain == NULL)
         return TRIVET_PROTO_ENOMEM;
     nonce_of(nonce, counter);
@@ -114,10 +114,18 @@ int trivet_proto_channel2_open(const uint8_t key[static 32], uint64_t counter, c
         free(plain);
         return TRIVET_PROTO_EINPUT;
     }
-    *kind = plain[0];
+    plain[plain_len] = '\0';
     *body_len = plain_len - 1;
-    memmove(plain, plain + 1, *body_len);
-    plain[*body_len] = '\0';
-    *body = plain;
+    *out = plain;
     return TRIVET_PROTO_OK;
+}
+
+int trivet_proto_channel2_open(const uint8_t key[static 32], uint64_t counter, const uint8_t *frame,
+                               size_t len, uint8_t *kind, uint8_t **body, size_t *body_len) {
+    int r = proto_channel2_open_frame(key, counter, frame, len, body, body_len);
+    if (r == TRIVET_PROTO_OK) {
+        *kind = (*body)[0];
+        memmove(*body, *body + 1, *body_len + 1);
+    }
+    return r;
 }

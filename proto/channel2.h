@@ -13,4 +13,8 @@ enum { PROTO_KIND_JSON = 1, PROTO_KIND_CHUNK = 2, PROTO_CHUNK_HEAD = 12 };
 void proto_channel2_seal_in_place(const uint8_t key[static 32], uint64_t counter, uint8_t kind,
                                   uint8_t *frame, size_t len);
 
+/* Opens a frame; *plain is malloc'd and holds the kind, the body of *body_len bytes, and a NUL. Errors as trivet_proto_channel2_open. */
+int proto_channel2_open_frame(const uint8_t key[static 32], uint64_t counter, const uint8_t *frame,
+                              size_t len, uint8_t **plain, size_t *body_len);
+
 #endif

@@ -147,18 +147,91 @@ static void file_came(trivet_proto_computer *c) {
         c->answer_deadline = c->now + c->options.answer_timeout;
 }
 
+/* ---- files in pieces ---- */
+
+static uint64_t little_endian(const uint8_t *at, unsigned bytes) {
+    uint64_t n = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        n |= (uint64_t)at[i] << 8 * i;
+    return n;
+}
+
+/* While pieces come the phone's answer may be behind them: its time begins anew with each. */
+static void line_is_busy(trivet_proto_computer *c) {
+    if (c->sync == ASKED)
+        c->answer_deadline = c->now + c->options.answer_timeout;
+}
+
+/* `plain` is moved: the kind, and `len` bytes of body. */
+static int piece_came(trivet_proto_computer *c, uint8_t *plain, size_t len) {
+    const uint8_t *body = plain + 1;
+    uint64_t offset = little_endian(body + 4, 8);
+    proto_piece piece =
+        proto_receiving_take(&c->receiving, (uint32_t)little_endian(body, 4), offset, len - PROTO_CHUNK_HEAD);
+    trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_PIECE,
+                                .piece = {plain, body + PROTO_CHUNK_HEAD, len - PROTO_CHUNK_HEAD, offset}};
+    if (piece == PROTO_PIECE_TAKEN) {
+        line_is_busy(c);
+        return proto_session_tell(&c->session, &event);
+    }
+    free(plain);
+    return piece == PROTO_PIECE_LATE ? TRIVET_PROTO_OK
+                                     : proto_computer_violation(c, "a piece of a file out of turn");
+}
+
+static bool read_count(const json_t *body, const char *key, uint64_t most, uint64_t *out) {
+    const json_t *value = json_object_get(body, key);
+    *out = (uint64_t)json_integer_value(value);
+    return json_is_integer(value) && json_integer_value(value) >= 0 && *out <= most;
+}
+
+static int end_came(trivet_proto_computer *c, trivet_proto_message *message) {
+    static const trivet_proto_error error = {"transfer", "is not open"};
+    trivet_proto_event event = {
+        .kind = TRIVET_PROTO_EVENT_MESSAGE, .type = TRIVET_PROTO_FILE_END, .message = *message};
+    uint64_t number;
+    proto_piece piece = PROTO_PIECE_WRONG;
+    if (read_count(message->body, "transfer", UINT32_MAX, &number))
+        piece = proto_receiving_end(&c->receiving, (uint32_t)number);
+    if (piece == PROTO_PIECE_TAKEN)
+        return proto_session_tell(&c->session, &event);
+    trivet_proto_message_release(message);
+    return piece == PROTO_PIECE_LATE
+               ? proto_session_tell_kind(&c->session, TRIVET_PROTO_EVENT_IGNORED, TRIVET_PROTO_FILE_END)
+               : proto_session_refused(&c->session, TRIVET_PROTO_FILE_END, &error, c->now);
+}
+
+/* Before a file_request or a file_ack of version 2 is sent. */
+static bool fits_transfer(trivet_proto_computer *c, trivet_proto_type type, const json_t *body) {
+    uint64_t number, offset;
+    if (!read_count(body, "transfer", UINT32_MAX, &number) ||
+        !read_count(body, "offset", UINT64_MAX, &offset))
+        return false;
+    return type == TRIVET_PROTO_FILE_REQUEST ? proto_receiving_begin(&c->receiving, (uint32_t)number, offset)
+                                             : proto_receiving_ack(&c->receiving, (uint32_t)number, offset);
+}
+
+void trivet_proto_computer_leave_transfer(trivet_proto_computer *c) {
+    proto_receiving_leave(&c->receiving);
+}
+
 /* ---- messages ---- */
 
 /* `message` is moved. */
 static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
     static const trivet_proto_error twice = {"type", "comes once, and first"};
     static const trivet_proto_error console = {"type", "is for a console, and this device is a phone"};
+    static const trivet_proto_error in_pieces = {"type", "is version 1's: files come in pieces"};
     trivet_proto_type type = message->type;
     trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_MESSAGE, .type = type, .message = *message};
     switch (type) {
     case TRIVET_PROTO_STATE_SYNC:
         return state_came(c, message);
+    case TRIVET_PROTO_FILE_END:
+        return end_came(c, message);
     case TRIVET_PROTO_FILE_RESPONSE:
+        if (c->session.version == 2)
+            break;
         file_came(c);
         return proto_session_tell(&c->session, &event);
     case TRIVET_PROTO_JOT_MANIFEST:
@@ -172,8 +245,9 @@ static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
     case TRIVET_PROTO_ERROR:
         return proto_session_tell(&c->session, &event);
     default:
-        trivet_proto_message_release(message);
+        break;
     }
+    trivet_proto_message_release(message);
     switch (type) {
     case TRIVET_PROTO_SYNC_REQUEST: /* during a sync it is answered by that one */
         return c->sync != IDLE ? TRIVET_PROTO_OK
@@ -188,6 +262,8 @@ static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
                    ? proto_session_send_error(&c->session, "unknown", "type", "is not known here")
                    : r;
     }
+    case TRIVET_PROTO_FILE_RESPONSE:
+        return proto_session_refused(&c->session, type, &in_pieces, c->now);
     case TRIVET_PROTO_CONTROL:
         return proto_session_refused(&c->session, type, &console, c->now);
     default: /* key_init, handshake */
@@ -195,11 +271,9 @@ static int handle(trivet_proto_computer *c, trivet_proto_message *message) {
     }
 }
 
-/* No transfer is ever open here (protocol §7). */
-static int refuse_piece(trivet_proto_computer *c, uint8_t *plain) {
-    static const trivet_proto_error error = {"", "no transfer is open"};
-    free(plain);
-    return proto_session_refused(&c->session, TRIVET_PROTO_UNKNOWN, &error, c->now);
+static int too_fast(trivet_proto_computer *c) {
+    proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_FAST, "too many messages a second");
+    return TRIVET_PROTO_ESTATE;
 }
 
 static int receive_open(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len) {
@@ -211,7 +285,11 @@ static int receive_open(trivet_proto_computer *c, bool binary, const uint8_t *da
     if (r != TRIVET_PROTO_OK)
         return r;
     if (kind != PROTO_KIND_JSON)
-        return refuse_piece(c, plain);
+        return piece_came(c, plain, plain_len);
+    if (c->unpaid && !proto_bucket_take(&c->rate, c->now)) {
+        free(plain);
+        return too_fast(c);
+    }
     r = proto_message_decode_steal(plain, plain_len, TRIVET_PROTO_FROM_PHONE, c->session.version, &message,
                                    &error);
     if (r == TRIVET_PROTO_OK)
@@ -241,8 +319,10 @@ int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const u
     trivet_proto_computer_tick(c, now);
     if (!proto_session_is_open(&c->session))
         return TRIVET_PROTO_ESTATE;
-    if (!proto_bucket_take(&c->rate, now))
-        proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_FAST, "too many messages a second");
+    c->unpaid = c->state == OPEN && binary && len >= PROTO_TRANSFER_FREE + TRIVET_PROTO_PIECE_ROOM &&
+                proto_receiving_expects(&c->receiving);
+    if (!c->unpaid && !proto_bucket_take(&c->rate, now))
+        too_fast(c);
     else if (len > trivet_proto_computer_message_limit(c))
         proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_LARGE, "the message is too large");
     else if (c->state == WRONG_KEY)
@@ -386,8 +466,11 @@ int trivet_proto_computer_send(trivet_proto_computer *c, trivet_proto_type type,
         type == TRIVET_PROTO_STATE_SYNC || type == TRIVET_PROTO_SYNC_CONFIRM ||
         type == TRIVET_PROTO_SYNC_CANCEL)
         return TRIVET_PROTO_EINPUT;
+    if (c->session.version == 2 && (type == TRIVET_PROTO_FILE_REQUEST || type == TRIVET_PROTO_FILE_ACK) &&
+        !fits_transfer(c, type, body))
+        return TRIVET_PROTO_EINPUT;
     int r = proto_session_send(&c->session, &message);
-    if (r == TRIVET_PROTO_OK && type == TRIVET_PROTO_FILE_REQUEST) {
+    if (r == TRIVET_PROTO_OK && type == TRIVET_PROTO_FILE_REQUEST && c->session.version == 1) {
         c->files_asked++;
         c->file_deadline = c->now + FILE_TIMEOUT;
     }

@@ -7,6 +7,7 @@
 
 #include "opening.h"
 #include "session.h"
+#include "transfer.h"
 
 enum {
     PROTO_SMALL_MESSAGE = 4096,   /* until the handshake was read */
@@ -41,6 +42,8 @@ struct trivet_proto_computer {
     int64_t answer_deadline; /* while ASKED */
     unsigned files_asked;    /* file_request without its response: the answer timeout does not run */
     int64_t file_deadline;
+    proto_receiving receiving; /* version 2 */
+    bool unpaid;               /* the message that came is not counted yet, as a large piece would not be */
 };
 
 /* Ends the connection with 4004, and gives ESTATE. */

@@ -209,6 +209,7 @@ int proto_message_decode_steal(uint8_t *text, size_t len, trivet_proto_way way, 
                                trivet_proto_message *out, trivet_proto_error *err) {
     memset(out, 0, sizeof *out);
     int r = decode(text, len, way, version, out, err);
+    out->bytes = len;
     if (out->state != NULL) {
         out->state[out->state_len] = '\0';
     } else {

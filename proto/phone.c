@@ -14,6 +14,7 @@
  */
 #include "opening.h"
 #include "session.h"
+#include "transfer.h"
 #include "types.h"
 
 #include "channel2.h"
@@ -37,8 +38,9 @@ struct trivet_proto_phone {
     int64_t clock;
     bool heard; /* a frame of the computer's has opened */
     int64_t now;
-    int64_t deadline;    /* while in KEY_EXCHANGE */
-    uint64_t unanswered; /* states that the computer sent and the owner has not answered */
+    int64_t deadline;      /* while in KEY_EXCHANGE */
+    uint64_t unanswered;   /* states that the computer sent and the owner has not answered */
+    proto_sending sending; /* version 2 */
 };
 
 /* ---- life ---- */
@@ -201,9 +203,22 @@ static int receive_key_exchange(trivet_proto_phone *p, const uint8_t *data, size
 
 /* ---- messages ---- */
 
+/* Of version 2. 1: for the owner, 0: of a transfer that is over, -1: it makes no sense. */
+static int transfer_came(trivet_proto_phone *p, trivet_proto_type type, const json_t *body) {
+    const json_t *number = json_object_get(body, "transfer"), *offset = json_object_get(body, "offset");
+    json_int_t n = json_integer_value(number);
+    if (!json_is_integer(number) || !json_is_integer(offset) || n < 0 || n > (json_int_t)UINT32_MAX)
+        return -1;
+    if (type == TRIVET_PROTO_FILE_ACK)
+        return proto_sending_acked(&p->sending, (uint32_t)n, (uint64_t)json_integer_value(offset));
+    proto_sending_begin(&p->sending, (uint32_t)n, (uint64_t)json_integer_value(offset));
+    return 1;
+}
+
 /* `message` is moved. */
 static int handle(trivet_proto_phone *p, trivet_proto_message *message) {
     static const trivet_proto_error twice = {"type", "comes once, and first"};
+    static const trivet_proto_error unfitting = {"transfer", "does not fit what is open"};
     trivet_proto_type type = message->type;
     trivet_proto_event event = {.kind = TRIVET_PROTO_EVENT_MESSAGE, .type = type, .message = *message};
     switch (type) {
@@ -226,6 +241,21 @@ static int handle(trivet_proto_phone *p, trivet_proto_message *message) {
     case TRIVET_PROTO_HEARTBEAT:
         trivet_proto_message_release(message);
         return TRIVET_PROTO_OK;
+    case TRIVET_PROTO_FILE_REQUEST:
+    case TRIVET_PROTO_FILE_ACK:
+        if (!p->version_2)
+            break;
+        switch (transfer_came(p, type, message->body)) {
+        case 1:
+            break;
+        case 0:
+            trivet_proto_message_release(message);
+            return TRIVET_PROTO_OK;
+        default:
+            trivet_proto_message_release(message);
+            return proto_session_refused(&p->session, type, &unfitting, p->now);
+        }
+        break;
     case TRIVET_PROTO_KEY_EXCHANGE:
         trivet_proto_message_release(message);
         return proto_session_refused(&p->session, type, &twice, p->now);
@@ -342,6 +372,25 @@ int trivet_proto_phone_ack(trivet_proto_phone *p, int64_t since) {
     return r;
 }
 
+size_t trivet_proto_phone_piece_room(const trivet_proto_phone *p) {
+    return is_ready(p) ? proto_sending_room(&p->sending) : 0;
+}
+
+int trivet_proto_phone_send_piece(trivet_proto_phone *p, uint8_t *buffer, size_t len) {
+    if (len == 0 || len > trivet_proto_phone_piece_room(p)) {
+        free(buffer);
+        return TRIVET_PROTO_ESTATE;
+    }
+    uint64_t offset = p->sending.next;
+    p->sending.next += len;
+    return proto_session_send_piece(&p->session, p->sending.number, offset, buffer, len);
+}
+
+static bool is_open_transfer(const trivet_proto_phone *p, const json_t *body) {
+    return p->sending.open &&
+           json_integer_value(json_object_get(body, "transfer")) == (json_int_t)p->sending.number;
+}
+
 int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_t *body) {
     const trivet_proto_message message = {.type = type, .body = body};
     if (!is_ready(p))
@@ -349,7 +398,11 @@ int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_
     if (!proto_type_goes(type, TRIVET_PROTO_FROM_PHONE) || type == TRIVET_PROTO_KEY_INIT ||
         type == TRIVET_PROTO_HANDSHAKE || type == TRIVET_PROTO_STATE_SYNC)
         return TRIVET_PROTO_EINPUT;
+    if (type == TRIVET_PROTO_FILE_END && !is_open_transfer(p, body))
+        return TRIVET_PROTO_ESTATE;
     int r = proto_session_send(&p->session, &message);
+    if (r == TRIVET_PROTO_OK && type == TRIVET_PROTO_FILE_END)
+        p->sending.open = false;
     if (r == TRIVET_PROTO_OK && type == TRIVET_PROTO_SYNC_CANCEL && p->unanswered > 0)
         p->unanswered--; /* the computer takes it for the answer */
     return r;

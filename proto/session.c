@@ -199,6 +199,7 @@ void trivet_proto_event_release(trivet_proto_event *event) {
         sodium_memzero(event->secret, strlen(event->secret));
     if (event->device_key != NULL)
         sodium_memzero(event->device_key, 32);
+    free(event->piece.buffer);
     free(event->secret);
     free(event->device_key);
     free(event->device);
@@ -300,6 +301,22 @@ int proto_session_send_box(proto_session *session, uint8_t *box, size_t len) {
     return queue_output(session, true, box, PROTO_HEADROOM + len);
 }
 
+int proto_session_send_piece(proto_session *session, uint32_t transfer, uint64_t offset, uint8_t *box,
+                             size_t len) {
+    uint8_t *head = box + PROTO_HEADROOM;
+    if (session->sent == UINT64_MAX) {
+        free(box);
+        return used_up(session);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        head[i] = (uint8_t)(transfer >> 8 * i);
+    for (unsigned i = 0; i < 8; i++)
+        head[4 + i] = (uint8_t)(offset >> 8 * i);
+    len += PROTO_CHUNK_HEAD;
+    proto_channel2_seal_in_place(session->send_key, session->sent++, PROTO_KIND_CHUNK, box, len);
+    return queue_output(session, true, box, PROTO_HEADROOM + len);
+}
+
 static size_t sealed_size(const proto_session *session, size_t len) {
     return session->version == 1 ? proto_channel1_envelope_size(len) : PROTO_HEADROOM + len;
 }
@@ -384,13 +401,16 @@ int proto_session_try_frame(proto_session *session, const uint8_t *data, size_t 
                             uint8_t **plain, size_t *plain_len) {
     if (session->received == UINT64_MAX)
         return used_up(session);
-    int r = trivet_proto_channel2_open(session->receive_key, session->received, data, len, kind, plain,
-                                       plain_len);
+    int r = proto_channel2_open_frame(session->receive_key, session->received, data, len, plain, plain_len);
     if (r == TRIVET_PROTO_ENOMEM)
         return proto_session_out_of_memory(session);
-    if (r == TRIVET_PROTO_OK)
-        session->received++;
-    return r;
+    if (r != TRIVET_PROTO_OK)
+        return r;
+    session->received++;
+    *kind = (*plain)[0];
+    if (*kind == PROTO_KIND_JSON) /* a piece of a file is left where it is */
+        memmove(*plain, *plain + 1, *plain_len + 1);
+    return TRIVET_PROTO_OK;
 }
 
 static int open_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind, uint8_t **plain,

@@ -94,10 +94,14 @@ int proto_session_send_type(proto_session *session, trivet_proto_type type);
 int proto_session_send_error(proto_session *session, const char *code, const char *path, const char *message);
 /* Seals and queues a text that stands after PROTO_HEADROOM bytes of room; `box` is moved. */
 int proto_session_send_box(proto_session *session, uint8_t *box, size_t len);
+/* A piece of a file, whose bytes stand after PROTO_HEADROOM and PROTO_CHUNK_HEAD bytes of room; `box` is moved. */
+int proto_session_send_piece(proto_session *session, uint32_t transfer, uint64_t offset, uint8_t *box,
+                             size_t len);
 
 /*
  * Opens an envelope or a frame; *plain is malloc'd, with a NUL after it. A message of the wrong sort for the version, text
- * or binary, closes like one that does not open. *kind is 1 for JSON and 2 for a piece of a file.
+ * or binary, closes like one that does not open. *kind is 1 for JSON; it is 2 for a piece of a file, and then the
+ * *plain_len bytes of body begin at *plain + 1.
  */
 int proto_session_open(proto_session *session, bool binary, const uint8_t *data, size_t len, uint8_t *kind,
                        uint8_t **plain, size_t *plain_len);

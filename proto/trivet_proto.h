@@ -89,6 +89,8 @@ typedef enum {
     TRIVET_PROTO_RESOLVE,
     TRIVET_PROTO_ERROR,
     TRIVET_PROTO_CONTROL,
+    TRIVET_PROTO_FILE_END,
+    TRIVET_PROTO_FILE_ACK,
     TRIVET_PROTO_TYPES /* how many */
 } trivet_proto_type;
 
@@ -115,6 +117,7 @@ typedef struct {
     int64_t since; /* ms since 1970 by the phone's clock; 0 = never */
     trivet_proto_mode mode;
     int64_t applied_at; /* ms since 1970 by the computer's clock */
+    size_t bytes;       /* of its text, where it was decoded: what it costs to hold it grows with this */
 } trivet_proto_message;
 
 /*
@@ -158,6 +161,7 @@ typedef enum {
     TRIVET_PROTO_EVENT_SYNC_TIMEOUT, /* no answer in time; the machine has sent sync_cancel and is idle */
     TRIVET_PROTO_EVENT_SYNC_REFUSED, /* the phone's state was refused: path, reason; sync_cancel is sent, idle
                                       */
+    TRIVET_PROTO_EVENT_PIECE,        /* version 2: piece, the next one of the open transfer */
     /* phone's end */
     TRIVET_PROTO_EVENT_READY,        /* channel is up, handshake sent (whether accepted shows only later) */
     TRIVET_PROTO_EVENT_STATE_WANTED, /* message: the computer's state; answer with trivet_proto_phone_answer
@@ -170,15 +174,24 @@ typedef enum {
     /* both */
     TRIVET_PROTO_EVENT_SYNC_CANCELLED, /* the peer gave the sync up */
     TRIVET_PROTO_EVENT_MESSAGE, /* message: any other that needs an owner: jots, files, debug_log, and of
-                                          version 2 sync_ack, conflict, resolve, error */
+                                          version 2 sync_ack, conflict, resolve, error, file_end, file_ack */
     TRIVET_PROTO_EVENT_REFUSED, /* a message was refused: type, path, reason; for the log */
     TRIVET_PROTO_EVENT_IGNORED, /* a message of unknown type, or an answer to no question; for counting */
     TRIVET_PROTO_EVENT_CLOSED /* the connection ends, by the machine or its owner: close_code, reason; the last */
 } trivet_proto_event_kind;
 
+/* A piece of a file, of 1 to 65536 bytes. */
+typedef struct {
+    uint8_t *buffer;     /* malloc'd, with the bytes somewhere in it; steal by setting it to NULL */
+    const uint8_t *data; /* borrowed from `buffer` */
+    size_t len;
+    uint64_t offset;
+} trivet_proto_piece;
+
 typedef struct {
     trivet_proto_event_kind kind;
     trivet_proto_message message;
+    trivet_proto_piece piece;
     int version;         /* of the channel: 1 or 2 */
     char *secret;        /* wiped by event_release */
     char *device;        /* the pairing's id, 1 to 64 bytes */
@@ -277,6 +290,14 @@ int trivet_proto_computer_error(trivet_proto_computer *c, const char *code, cons
 /* Any other message of protocol §3 and §7 that goes from computer to phone. `body` is borrowed. */
 int trivet_proto_computer_send(trivet_proto_computer *c, trivet_proto_type type, json_t *body);
 
+/*
+ * A file in pieces (version 2, protocol §7): a file_request with `transfer`, above all before it on this connection, and
+ * `offset` opens it; EVENT_PIECE follows in order, and each file_ack with `transfer` and `offset`, of what was written, lets
+ * a window of 1 MiB beyond it come; EVENT_MESSAGE with file_end is the end. leave: no more of it is wanted, and nothing of it is
+ * told any more. EINPUT from `send` where such a message does not fit what is open.
+ */
+void trivet_proto_computer_leave_transfer(trivet_proto_computer *c);
+
 /* Ends the connection for a reason of the owner's. */
 int trivet_proto_computer_close(trivet_proto_computer *c, int close_code, const char *reason);
 
@@ -320,6 +341,17 @@ int trivet_proto_phone_answer(trivet_proto_phone *p, const char *state, size_t l
 int trivet_proto_phone_ack(trivet_proto_phone *p, int64_t since);
 int trivet_proto_phone_send(trivet_proto_phone *p, trivet_proto_type type, json_t *body);
 int trivet_proto_phone_close(trivet_proto_phone *p, int close_code, const char *reason);
+
+/*
+ * A file in pieces (version 2): an EVENT_MESSAGE with file_request opens the transfer that it names, in place of any before.
+ * room: how many bytes the next piece may have, 0 where none may be sent until a file_ack has come (which is an
+ * EVENT_MESSAGE too). send_piece: `buffer`, malloc'd, is moved, on failure too; its `len` bytes begin at
+ * TRIVET_PROTO_PIECE_ROOM, are encrypted where they stand, and are those at the offset that follows the last piece. A file_end
+ * is sent as any other message, and ends it.
+ */
+enum { TRIVET_PROTO_PIECE_ROOM = 29 };
+size_t trivet_proto_phone_piece_room(const trivet_proto_phone *p);
+int trivet_proto_phone_send_piece(trivet_proto_phone *p, uint8_t *buffer, size_t len);
 
 /* ---- channels (protocol §2, §7), for tests and for those who write a client ---- */
 

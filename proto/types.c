@@ -69,8 +69,9 @@ FIELDS cleared_fields[] = {FIELD("cleared", COUNTS, LENIENT), END};
 FIELDS meta_fields[] = {NESTED("jot", OBJECT, REQUIRED, jot_fields), END};
 FIELDS refresh_fields[] = {NESTED("jots", OBJECTS, LENIENT, jot_fields), END};
 FIELDS download_fields[] = {NESTED("jots", OBJECTS, LENIENT, jot_whole), END};
-FIELDS file_request_fields[] = {FIELD("jotId", COUNT, REQUIRED), FIELD("fileId", ID, REQUIRED),
-                                FIELD("fileType", FILE_TYPE, REQUIRED), END};
+FIELDS file_request_fields[] = {FIELD("jotId", COUNT, REQUIRED),        FIELD("fileId", ID, REQUIRED),
+                                FIELD("fileType", FILE_TYPE, REQUIRED), FIELD("transfer", COUNT, OPTIONAL),
+                                FIELD("offset", COUNT, OPTIONAL),       END};
 FIELDS file_response_fields[] = {FIELD("jotId", COUNT, REQUIRED),
                                  FIELD("fileId", ID, REQUIRED),
                                  FIELD("fileType", FILE_TYPE, REQUIRED),
@@ -97,6 +98,9 @@ FIELDS resolve_fields[] = {FIELD("id", COUNT, REQUIRED), NESTED("picks", OBJECTS
                            FIELD("choice", STRING, OPTIONAL), END};
 FIELDS error_fields[] = {FIELD("code", STRING, REQUIRED), FIELD("path", STRING, LENIENT),
                          FIELD("message", STRING, LENIENT), END};
+FIELDS file_end_fields[] = {FIELD("transfer", COUNT, REQUIRED), FIELD("size", COUNT, OPTIONAL),
+                            FIELD("hash", STRING, OPTIONAL), FIELD("error", STRING, OPTIONAL), END};
+FIELDS file_ack_fields[] = {FIELD("transfer", COUNT, REQUIRED), FIELD("offset", COUNT, REQUIRED), END};
 
 enum { P = TRIVET_PROTO_FROM_PHONE, C = TRIVET_PROTO_FROM_COMPUTER, BOTH = P | C, V2 = 4 };
 
@@ -131,6 +135,8 @@ static const struct {
     [TRIVET_PROTO_RESOLVE] = {"resolve", P | V2, resolve_fields},
     [TRIVET_PROTO_ERROR] = {"error", BOTH | V2, error_fields},
     [TRIVET_PROTO_CONTROL] = {"control", P | V2, no_fields},
+    [TRIVET_PROTO_FILE_END] = {"file_end", P | V2, file_end_fields},
+    [TRIVET_PROTO_FILE_ACK] = {"file_ack", C | V2, file_ack_fields},
 };
 
 const char *trivet_proto_type_name(trivet_proto_type type) {

@@ -114,22 +114,22 @@ static void what_is_asked_for(void **state) {
     size_t missing;
     bool changed;
     int64_t num = apply(f, 1, "", "", told, 3, 1000, &changed);
-    gives(STORE_NONE, jot_file_next(f->s, DEVICE, 0, false, &r, &f->err));
-    ok(jot_file_next(f->s, DEVICE, 0, true, &r, &f->err));
+    gives(STORE_NONE, jot_file_next(f->s, DEVICE, 0, false, false, &r, &f->err));
+    ok(jot_file_next(f->s, DEVICE, 0, true, false, &r, &f->err));
     assert_string_equal(r.file_id, "a");
     free(r.file_id);
     ok(jot_file_cut(f->s, r.num, &f->err));
-    ok(jot_file_next(f->s, DEVICE, 0, true, &r, &f->err));
+    ok(jot_file_next(f->s, DEVICE, 0, true, false, &r, &f->err));
     assert_string_equal(r.file_id, "a");
     free(r.file_id);
     ok(jot_file_cut(f->s, r.num, &f->err)); /* twice: too large for the app */
-    ok(jot_file_next(f->s, DEVICE, 0, true, &r, &f->err));
+    ok(jot_file_next(f->s, DEVICE, 0, true, false, &r, &f->err));
     assert_string_equal(r.file_id, "c");
     free(r.file_id);
-    gives(STORE_NONE, jot_file_next(f->s, DEVICE, r.num, true, &r, &f->err));
+    gives(STORE_NONE, jot_file_next(f->s, DEVICE, r.num, true, false, &r, &f->err));
     ok(jot_want(f->s, num, &missing, &f->err));
     assert_int_equal(missing, 3);
-    ok(jot_file_next(f->s, DEVICE, 0, false, &r, &f->err));
+    ok(jot_file_next(f->s, DEVICE, 0, false, false, &r, &f->err));
     assert_string_equal(r.file_id, "big");
     free(r.file_id);
 }

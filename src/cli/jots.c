@@ -8,6 +8,7 @@
 #include "jot/copy.h"
 #include "store/device.h"
 #include "store/folder.h"
+#include "store/jot_content.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ typedef struct {
     size_t count;
     device *devices;
     size_t device_count;
+    const char *folder;
 } all_jots;
 
 static void release(all_jots *a) {
@@ -56,7 +58,7 @@ static int load(const cli_common *common, all_jots *a) {
     jot_row *rows = NULL;
     size_t count = 0;
 
-    *a = (all_jots){0};
+    *a = (all_jots){.folder = common->data};
     int rc = open_read(common, &s, &err);
     if (rc == 0)
         rc = device_list(s, &a->devices, &a->device_count, &err);
@@ -85,25 +87,46 @@ static const char *device_name(const all_jots *a, const char *id) {
 typedef struct {
     size_t stored, waiting, large, refused;
     uint64_t bytes;
+    /* of those that wait, the ones of which a part is here */
+    size_t begun;
+    uint64_t came, told;
 } transfer;
+
+/* Version 2 of the protocol sends files in pieces, of any size. */
+static bool comes_in_pieces(const all_jots *a, const jot_copy *c) {
+    for (size_t i = 0; i < a->device_count; i++)
+        if (strcmp(a->devices[i].id, c->row.device) == 0)
+            return a->devices[i].version_2_at != 0;
+    return false;
+}
 
 static bool is_large(const jot_file_row *f) {
     return !f->wanted && (f->cuts >= JOT_CUTS_MAX || f->told_size > JOT_UNASKED_MAX);
 }
 
-static const char *state_of(const jot_file_row *f) {
-    return f->stored      ? "stored"
-           : f->gone_at   ? "gone"
-           : is_large(f)  ? "large"
-           : f->failed[0] ? "refused"
-                          : "waiting";
+static const char *state_of(const jot_file_row *f, bool in_pieces) {
+    return f->stored                   ? "stored"
+           : f->gone_at                ? "gone"
+           : !in_pieces && is_large(f) ? "large"
+           : f->failed[0]              ? "refused"
+                                       : "waiting";
 }
 
-static transfer count_files(const jot_copy *c) {
+/* How much of it is here. */
+static uint64_t received(const all_jots *a, const jot_file_row *f) {
+    return f->stored ? (uint64_t)f->size : jot_content_partial(a->folder, f->num);
+}
+
+static transfer count_files(const all_jots *a, const jot_copy *c) {
     transfer t = {0};
+    bool in_pieces = comes_in_pieces(a, c);
 
     for (size_t i = 0; i < c->file_count; i++) {
-        const char *state = state_of(&c->files[i]);
+        const char *state = state_of(&c->files[i], in_pieces);
+        uint64_t came = *state == 'w' && in_pieces ? received(a, &c->files[i]) : 0;
+        t.begun += came > 0;
+        t.came += came;
+        t.told += came > 0 && c->files[i].told_size > 0 ? (uint64_t)c->files[i].told_size : came;
         t.stored += *state == 's';
         t.waiting += *state == 'w';
         t.large += *state == 'l';
@@ -148,8 +171,18 @@ static void print_preview(const char *guarded) {
     free(text);
 }
 
-static void print_files(const jot_copy *c) {
-    transfer t = count_files(c);
+/* "3.0 MiB of 4.0 MiB" */
+static void print_progress(const transfer *t) {
+    char came[32], told[32];
+
+    printf(" (%s", print_bytes(t->came, came, sizeof came));
+    if (t->told > t->came)
+        printf(" of %s", print_bytes(t->told, told, sizeof told));
+    fputs(" here)", stdout);
+}
+
+static void print_files(const all_jots *a, const jot_copy *c) {
+    transfer t = count_files(a, c);
     char size[32];
 
     if (t.stored)
@@ -157,13 +190,15 @@ static void print_files(const jot_copy *c) {
                print_bytes(t.bytes, size, sizeof size));
     if (t.waiting)
         printf(", %zu on the phone", t.waiting);
+    if (t.begun)
+        print_progress(&t);
     if (t.refused)
         printf(", %zu that the phone did not give", t.refused);
     if (t.large)
         printf(", %zu too large to be asked for unasked", t.large);
 }
 
-static void print_jot(const jot_copy *c, int64_t now) {
+static void print_jot(const all_jots *a, const jot_copy *c, int64_t now) {
     const jot_form_row *form = newest_form(c);
     char when[32];
 
@@ -173,7 +208,7 @@ static void print_jot(const jot_copy *c, int64_t now) {
         printf(", %zu forms", c->form_count);
     if (form && form->drawing[0])
         fputs(", a drawing", stdout);
-    print_files(c);
+    print_files(a, c);
     if (c->row.gone_at)
         printf(", gone from the phone %s", print_when(c->row.gone_at, now, when, sizeof when));
     if (form && form->text[0])
@@ -193,7 +228,7 @@ static void print_list(const all_jots *a) {
             print_line(stdout, name, strlen(name));
             putchar('\n');
         }
-        print_jot(&a->jots[i], now);
+        print_jot(a, &a->jots[i], now);
     }
     if (a->count == 0)
         print_note("No phone has shown a jot yet.");
@@ -207,12 +242,12 @@ static json_t *plain(const char *guarded) {
     return string ? string : json_string("");
 }
 
-static json_t *file_json(const jot_file_row *f) {
-    return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s}", "kind", jot_kind_name(f->kind), "id",
-                     plain(f->id), "name", plain(f->name), "format", plain(f->format), "created",
+static json_t *file_json(const all_jots *a, const jot_file_row *f, bool in_pieces) {
+    return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "kind", jot_kind_name(f->kind),
+                     "id", plain(f->id), "name", plain(f->name), "format", plain(f->format), "created",
                      (json_int_t)f->created_at, "size", (json_int_t)(f->stored ? f->size : f->told_size),
-                     "stored", (json_int_t)f->stored_at, "gone", (json_int_t)f->gone_at, "state",
-                     state_of(f));
+                     "received", (json_int_t)received(a, f), "stored", (json_int_t)f->stored_at, "gone",
+                     (json_int_t)f->gone_at, "state", state_of(f, in_pieces));
 }
 
 static json_t *jot_json(const all_jots *a, const jot_copy *c) {
@@ -223,7 +258,7 @@ static json_t *jot_json(const all_jots *a, const jot_copy *c) {
                                                "text", plain(c->forms[i].text), "drawing",
                                                plain(c->forms[i].drawing)));
     for (size_t i = 0; i < c->file_count; i++)
-        json_array_append_new(files, file_json(&c->files[i]));
+        json_array_append_new(files, file_json(a, &c->files[i], comes_in_pieces(a, c)));
     return json_pack("{s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o}", "id", (json_int_t)c->row.num, "device",
                      c->row.device, "name", plain(device_name(a, c->row.device)), "jot",
                      (json_int_t)c->row.id, "first", (json_int_t)c->row.first_at, "changed",
@@ -281,7 +316,7 @@ static size_t count_asked(const cli_common *common, const int64_t *nums, size_t 
         return 0;
     for (size_t i = 0; i < count; i++) {
         const jot_copy *c = find(&a, nums[i]);
-        left += c ? count_files(c).waiting : 0;
+        left += c ? count_files(&a, c).waiting : 0;
     }
     release(&a);
     return left;
@@ -294,7 +329,7 @@ static int fetch(const cli_common *common, const all_jots *a, const int64_t *num
 
     for (size_t i = 0; i < count; i++) {
         const jot_copy *c = find(a, nums[i]);
-        transfer t = count_files(c);
+        transfer t = count_files(a, c);
         reply r;
         if (t.waiting + t.large + t.refused == 0)
             continue;

@@ -1,15 +1,17 @@
 /* trivet phone jot: what a phone in a folder captures. */
 #include "cli/phone_verbs.h"
 
-#include "cli/input.h"
 #include "cli/options.h"
 #include "cli/print.h"
 #include "phone/jots.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 typedef struct {
     struct {
@@ -41,13 +43,13 @@ static int attach_file(void *ctx, const char *path) {
 
 static int add_file(phone_folder *f, int64_t id, const char *kind, const char *path, edit_error *err) {
     const char *slash = strrchr(path, '/');
-    char *data = NULL;
-    size_t len = 0;
-    int status = input_read(path, &data, &len);
-    if (status != 0)
-        return status;
-    int got = phone_jots_add_file(f, id, kind, slash != NULL ? slash + 1 : path, data, len, err);
-    free(data);
+    bool typed = strcmp(path, "-") == 0;
+    int fd = typed ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return print_failure(EX_NOINPUT, "%s: %s", path, strerror(errno));
+    int got = phone_jots_add_file(f, id, kind, slash != NULL ? slash + 1 : path, fd, err);
+    if (!typed)
+        close(fd);
     return got == 0 ? 0 : print_failure(err->status, "%s", err->message);
 }
 

@@ -20,7 +20,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { MAX_PAIRING = 64 << 10, MAX_STATE = 1 << 30 }; /* bytes */
+enum { MAX_PAIRING = 64 << 10, MAX_STATE = 1 << 30, COPY_BLOCK = 1 << 18 }; /* bytes */
 
 struct phone_folder {
     char *path;
@@ -399,11 +399,53 @@ int phone_folder_read_jot_file(const phone_folder *f, const char *id, char **out
     return jot_file_name(id, name) ? read_file(f, name, MAX_STATE, out, len, err) : 1;
 }
 
-int phone_folder_write_jot_file(const phone_folder *f, const char *id, const char *data, size_t len,
-                                edit_error *err) {
+int phone_folder_open_jot_file(const phone_folder *f, const char *id, int *fd, edit_error *err) {
     char name[64];
-    return jot_file_name(id, name) ? replace_file(f, name, "", data, len, "", err)
-                                   : refuse(err, EX_USAGE, "that is no id of a file");
+    struct stat st;
+    *fd = jot_file_name(id, name) ? openat(f->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    if (*fd >= 0 && fstat(*fd, &st) == 0 && S_ISREG(st.st_mode))
+        return 0;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    return refuse(err, EX_IOERR, "%s: that file of a jot is not there", f->path);
+}
+
+static int copy_all(int from, int to, uint64_t *len) {
+    char *block = malloc(COPY_BLOCK);
+    ssize_t got = block != NULL ? 1 : -1;
+    *len = 0;
+    while (got > 0) {
+        got = read(from, block, COPY_BLOCK);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got > 0 && write_all(to, block, (size_t)got) != 0)
+            got = -1;
+        else if (got > 0)
+            *len += (uint64_t)got;
+    }
+    int saved = errno;
+    free(block);
+    errno = saved;
+    return got == 0 ? fsync(to) : -1;
+}
+
+int phone_folder_keep_jot_file(const phone_folder *f, const char *id, int from, uint64_t *len,
+                               edit_error *err) {
+    char name[64];
+    if (!jot_file_name(id, name))
+        return refuse(err, EX_USAGE, "that is no id of a file");
+    int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool good = fd >= 0 && copy_all(from, fd, len) == 0;
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    if (good)
+        return 0;
+    if (fd >= 0)
+        unlinkat(f->fd, name, 0);
+    return refuse(err, EX_IOERR, "cannot write %s/%s: %s; nothing was changed", f->path, name,
+                  strerror(saved));
 }
 
 /* ---- the folder ---- */

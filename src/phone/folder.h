@@ -81,7 +81,10 @@ int phone_folder_write_jots(const phone_folder *f, json_t *jots, edit_error *err
 /* A file's bytes, by an id of this program's making. Reading gives 1 where there is none. */
 int phone_folder_read_jot_file(const phone_folder *f, const char *id, char **out, size_t *len,
                                edit_error *err);
-int phone_folder_write_jot_file(const phone_folder *f, const char *id, const char *data, size_t len,
-                                edit_error *err);
+/* The same for one that may be larger than memory. *fd is the caller's to close. */
+int phone_folder_open_jot_file(const phone_folder *f, const char *id, int *fd, edit_error *err);
+/* Copies all that can be read from `from`; *len is how much that was. */
+int phone_folder_keep_jot_file(const phone_folder *f, const char *id, int from, uint64_t *len,
+                               edit_error *err);
 
 #endif

@@ -84,19 +84,37 @@ static json_t *read_data(const phone_folder *f, const char *id, edit_error *err)
     return data;
 }
 
-static json_t *file_answer(const phone_folder *f, const json_t *jots, const json_t *asked, edit_error *err) {
-    json_t *jot = find(jots, json_integer_value(json_object_get(asked, "jotId")), NULL);
+/* The description of the file that a file_request names; borrowed, NULL: there is none. */
+static const json_t *find_file(const json_t *jots, const json_t *asked) {
+    const json_t *jot = find(jots, json_integer_value(json_object_get(asked, "jotId")), NULL);
     const char *id = json_string_value(json_object_get(asked, "fileId"));
     const json_t *files =
         json_object_get(jot, list_of(json_string_value(json_object_get(asked, "fileType"))));
-    json_t *data = NULL, *format = NULL;
-    for (size_t i = 0; i < json_array_size(files) && data == NULL; i++) {
+    for (size_t i = 0; i < json_array_size(files); i++) {
         const json_t *file = json_array_get(files, i);
-        if (strcmp(json_string_value(json_object_get(file, "id")), id) != 0)
-            continue;
-        data = read_data(f, id, err);
-        format = json_object_get(file, "format");
+        if (strcmp(json_string_value(json_object_get(file, "id")), id) == 0)
+            return file;
     }
+    return NULL;
+}
+
+int phone_jots_open_file(phone_folder *f, const json_t *asked, int *fd, edit_error *err) {
+    json_t *jots = NULL;
+    *fd = -1;
+    if (phone_folder_read_jots(f, &jots, err) != 0)
+        return -1;
+    int got =
+        find_file(jots, asked) != NULL
+            ? phone_folder_open_jot_file(f, json_string_value(json_object_get(asked, "fileId")), fd, err)
+            : fail(err, EX_NOINPUT, "the phone has no such file");
+    json_decref(jots);
+    return got;
+}
+
+static json_t *file_answer(const phone_folder *f, const json_t *jots, const json_t *asked, edit_error *err) {
+    const json_t *file = find_file(jots, asked);
+    json_t *data = file != NULL ? read_data(f, json_string_value(json_object_get(file, "id")), err) : NULL;
+    json_t *format = data != NULL ? json_object_get(file, "format") : NULL;
     json_t *body = json_pack("{s:O, s:O, s:O, s:o, s:O?}", "jotId", json_object_get(asked, "jotId"), "fileId",
                              json_object_get(asked, "fileId"), "fileType", json_object_get(asked, "fileType"),
                              "data", data != NULL ? data : json_string(""), "format", format);
@@ -220,8 +238,9 @@ int phone_jots_set(phone_folder *f, int64_t id, const char *text, const char *dr
     return got;
 }
 
-int phone_jots_add_file(phone_folder *f, int64_t id, const char *kind, const char *name, const char *data,
-                        size_t len, edit_error *err) {
+int phone_jots_add_file(phone_folder *f, int64_t id, const char *kind, const char *name, int from,
+                        edit_error *err) {
+    uint64_t len = 0;
     uint8_t random[16];
     char file_id[33];
     json_t *jots = NULL, *jot, *meta;
@@ -230,6 +249,10 @@ int phone_jots_add_file(phone_folder *f, int64_t id, const char *kind, const cha
         return -1;
     randombytes_buf(random, sizeof random);
     sodium_bin2hex(file_id, sizeof file_id, random, sizeof random);
+    if (phone_folder_keep_jot_file(f, file_id, from, &len, err) != 0) {
+        json_decref(jots);
+        return -1;
+    }
     meta = strcmp(kind, "file") == 0
                ? json_pack("{s:s, s:s, s:s, s:I, s:I}", "id", file_id, "fileName", name, "mimeType",
                            "application/octet-stream", "size", (json_int_t)len, "createdAt", now_ms())
@@ -239,7 +262,7 @@ int phone_jots_add_file(phone_folder *f, int64_t id, const char *kind, const cha
     if ((jot = ensure(jots, id)) == NULL || meta == NULL ||
         json_array_append_new(json_object_get(jot, list_of(kind)), meta) != 0)
         got = fail(err, EX_DATAERR, "the file's name must be UTF-8");
-    else if ((got = phone_folder_write_jot_file(f, file_id, data, len, err)) == 0)
+    else
         got = phone_folder_write_jots(f, jots, err); /* last: a jot never names what is not there */
     json_decref(jots);
     return got;

@@ -18,9 +18,12 @@ int phone_jots_answer(phone_folder *f, const trivet_proto_message *message, triv
 
 /* What the user does, under phone_folder_lock. `text` and `drawing` may be NULL: left as they are. */
 int phone_jots_set(phone_folder *f, int64_t id, const char *text, const char *drawing, edit_error *err);
-/* `kind` is image, audio or file. */
-int phone_jots_add_file(phone_folder *f, int64_t id, const char *kind, const char *name, const char *data,
-                        size_t len, edit_error *err);
+/* Of the file that a file_request names. -1: it is not there. */
+int phone_jots_open_file(phone_folder *f, const json_t *asked, int *fd, edit_error *err);
+
+/* `kind` is image, audio or file; its bytes are read from `from`. */
+int phone_jots_add_file(phone_folder *f, int64_t id, const char *kind, const char *name, int from,
+                        edit_error *err);
 int phone_jots_remove(phone_folder *f, int64_t id, edit_error *err); /* status 66: there is none */
 
 #endif

@@ -13,6 +13,7 @@
 #include "net/client.h"
 #include "net/websocket.h"
 #include "phone/jots.h"
+#include "phone/send.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,16 @@ typedef struct {
     int64_t stay;       /* ms */
     int64_t stay_until; /* ms of uv_now; 0: goes when the sync is decided */
     bool has_jots;
+    phone_send sending;
+    uv_idle_t idle; /* while there is something to be sent at once */
 } session;
+
+enum {
+    SENDING_STAY = 60000,  /* ms without a sign of the computer's in the middle of a file */
+    STORED_PER_MS = 200000 /* bytes that it is thought to look at again, at least */
+};
+
+static void pump(session *s);
 
 static int64_t now_ms(void) {
     struct timespec t;
@@ -296,6 +306,29 @@ static void answer_jots(session *s, const trivet_proto_message *message) {
     stay_on(s);
 }
 
+/* The computer writes what it got, and looks at all of it again, before it asks for more. */
+static void stay_for_file(session *s) {
+    int64_t time =
+        phone_send_is_open(&s->sending) ? SENDING_STAY : s->stay + (int64_t)(s->sending.size / STORED_PER_MS);
+    if (s->stay_until > 0 || s->has_jots)
+        s->stay_until = (int64_t)uv_now(&s->loop) + time;
+}
+
+static void on_idle(uv_idle_t *idle) {
+    session *s = idle->data;
+    uv_idle_stop(idle); /* pump begins it anew */
+    if (s->ws == NULL)
+        return;
+    phone_send_step(&s->sending, s->machine);
+    stay_for_file(s);
+    pump(s);
+}
+
+static void send_file(session *s, const json_t *request) {
+    if (phone_send_request(&s->sending, s->folder, s->machine, request) != 0)
+        fail(s, EX_OSERR, "out of memory");
+}
+
 /* As the app does: it asks for a sync and tells what jots it has, in one go. */
 static void ask(session *s) {
     if (trivet_proto_phone_request_sync(s->machine) != 0 || send_manifest(s) != 0)
@@ -337,6 +370,13 @@ static void keep_key(session *s, const uint8_t *key) {
         fail_with(s, &err);
 }
 
+/* Of a file the computer says that it wants no more of it; of all else that it refused there is nothing to be done. */
+static void file_left(session *s, const json_t *body) {
+    const char *path = json_string_value(json_object_get(body, "path"));
+    if (path != NULL && strcmp(path, "transfer") == 0)
+        phone_send_release(&s->sending);
+}
+
 static void handle(session *s, const trivet_proto_event *event) {
     switch (event->kind) {
     case TRIVET_PROTO_EVENT_NOT_PROVEN:
@@ -355,7 +395,11 @@ static void handle(session *s, const trivet_proto_event *event) {
     case TRIVET_PROTO_EVENT_MESSAGE:
         if (event->type == TRIVET_PROTO_CONFLICT)
             conflict(s, event->message.body);
-        else if (event->type != TRIVET_PROTO_ERROR)
+        else if (event->type == TRIVET_PROTO_FILE_REQUEST && s->version_2)
+            send_file(s, event->message.body);
+        else if (event->type == TRIVET_PROTO_ERROR)
+            file_left(s, event->message.body);
+        else if (event->type != TRIVET_PROTO_FILE_ACK)
             answer_jots(s, &event->message);
         break;
     case TRIVET_PROTO_EVENT_READY:
@@ -394,11 +438,9 @@ static void handle(session *s, const trivet_proto_event *event) {
 static void on_timer(uv_timer_t *timer);
 
 static void arm(session *s) {
-    int64_t at = trivet_proto_phone_deadline(s->machine);
-    if (at > s->deadline)
-        at = s->deadline;
-    if (s->synced && at > s->stay_until)
-        at = s->stay_until;
+    int64_t at = trivet_proto_phone_deadline(s->machine), own = s->synced ? s->stay_until : s->deadline;
+    if (at > own)
+        at = own;
     int64_t now = (int64_t)uv_now(&s->loop);
     uv_timer_start(&s->timer, on_timer, at > now ? (uint64_t)(at - now) : 0, 0);
 }
@@ -415,6 +457,8 @@ static void pump(session *s) {
         handle(s, &event);
         trivet_proto_event_release(&event);
     }
+    if (phone_send_is_ready(&s->sending, s->machine))
+        uv_idle_start(&s->idle, on_idle);
     if (s->decided && !is_staying(s)) /* refused by the machine where it has ended the connection itself */
         (void)trivet_proto_phone_close(s->machine, TRIVET_PROTO_CLOSE_DONE, "");
     trivet_proto_output output;
@@ -506,6 +550,8 @@ static void run_loop(session *s, const phone_session_options *options) {
     websocket_options socket = WEBSOCKET_OPTIONS_INIT;
     uv_timer_init(&s->loop, &s->timer);
     s->timer.data = s;
+    uv_idle_init(&s->loop, &s->idle);
+    s->idle.data = s;
     s->deadline = (int64_t)(uv_now(&s->loop) + options->timeout + options->stay);
     s->stay = (int64_t)options->stay;
     s->has_jots = options->always;
@@ -516,6 +562,7 @@ static void run_loop(session *s, const phone_session_options *options) {
     uv_run(&s->loop, UV_RUN_DEFAULT);
     fail_closed(s, 1006); /* unless something was decided */
     uv_close((uv_handle_t *)&s->timer, NULL);
+    uv_close((uv_handle_t *)&s->idle, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);
 }
@@ -535,7 +582,7 @@ int phone_session_run(phone_folder *folder, const phone_session_options *options
                       phone_session_result *result, edit_error *err) {
     const phone_session_options defaults = PHONE_SESSION_OPTIONS_INIT;
     const trivet_proto_pairing *pairing = phone_folder_pairing(folder);
-    session s = {.folder = folder, .result = result, .err = err};
+    session s = {.folder = folder, .result = result, .err = err, .sending = PHONE_SEND_INIT};
     s.options = options == NULL ? &defaults : options;
     s.version_2 = !s.options->version_1 && pairing->has_k && pairing->device[0] != '\0';
     memset(result, 0, sizeof *result);
@@ -551,6 +598,7 @@ int phone_session_run(phone_folder *folder, const phone_session_options *options
         return -1;
     }
     run_loop(&s, s.options);
+    phone_send_release(&s.sending);
     trivet_proto_phone_free(s.machine);
     free(s.answered);
     return s.synced ? 0 : -1;

@@ -44,6 +44,8 @@ typedef struct {
     int64_t keep_history, keep_lost, keep_deleted; /* ms */
     bool jots_auto;                                /* files of jots are asked for as they appear */
     char jots_dir[1024];                           /* where jots are kept as plain files, too; "": nowhere */
+    int64_t jot_meta_timeout, jot_file_timeout;    /* ms without a byte of it */
+    size_t jot_file_max;                           /* bytes, of one that comes in pieces */
     char record[1024];              /* the folder where each merge is kept as a case; "": nowhere */
     unsigned log_level, log_format; /* log.h's enums */
 } config;

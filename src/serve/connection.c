@@ -148,7 +148,7 @@ static void on_other_message(connection *c, const trivet_proto_event *event) {
     else if (event->type == TRIVET_PROTO_RESOLVE)
         on_resolve(c, event->message.body);
     else if (c->jots && event->type != TRIVET_PROTO_DEBUG_LOG && event->type != TRIVET_PROTO_ERROR)
-        jots_message(c->jots, event->type, event->message.body);
+        jots_message(c->jots, event->type, event->message.body, event->message.bytes);
 }
 
 /* ---- events of the machine ---- */
@@ -202,6 +202,10 @@ static void act(connection *c, trivet_proto_event *event) {
     case TRIVET_PROTO_EVENT_CLOSED:
         if (event->close_code != TRIVET_PROTO_CLOSE_DONE)
             SAY(c, LOG_INFO, "closing with %d: %s", event->close_code, event->error.reason);
+        break;
+    case TRIVET_PROTO_EVENT_PIECE:
+        if (c->jots)
+            jots_piece(c->jots, &event->piece);
         break;
     case TRIVET_PROTO_EVENT_MESSAGE:
         on_other_message(c, event);

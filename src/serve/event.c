@@ -64,6 +64,8 @@ const char *event_name(event_kind kind) {
         [EVENT_RECEIVED] = "received",
         [EVENT_SENT] = "sent",
         [EVENT_COMMIT] = "commit",
+        [EVENT_FILE_STORED] = "file_stored",
+        [EVENT_FILE_FAILED] = "file_failed",
         [EVENT_STORE_ERROR] = "store_error",
     };
 

@@ -64,6 +64,9 @@ static const char *word_for(const server_event *e) {
         return "new_network";
     case EVENT_PHONE_NEW_NAME:
         return "new_phone";
+    case EVENT_FILE_STORED:
+    case EVENT_FILE_FAILED:
+        return event_name(e->kind);
     default:
         return NULL;
     }
@@ -87,6 +90,12 @@ static char *describe(const server_event *e, const char *word) {
         json_object_set_new(o, "count", json_integer((json_int_t)e->count));
     if (e->kind == EVENT_PHONE_NEW_NETWORK)
         set_text(o, "before", e->reason);
+    if (e->kind == EVENT_FILE_STORED)
+        json_object_set_new(o, "bytes", json_integer((json_int_t)e->bytes));
+    if (e->kind == EVENT_FILE_FAILED)
+        set_text(o, "reason", e->reason);
+    if ((e->kind == EVENT_FILE_STORED || e->kind == EVENT_FILE_FAILED) && e->number > 0)
+        json_object_set_new(o, "jot", json_integer(e->number));
     char *text = json_dumps(o, JSON_COMPACT | JSON_ENSURE_ASCII), *line = NULL;
     json_decref(o);
     if (text && strlen(text) < ENTRY_MAX - 1 && asprintf(&line, "%s\n", text) < 0)

@@ -27,7 +27,10 @@ jots *jots_new(connection *c); /* NULL: out of memory */
 void jots_free(jots *j);       /* NULL is fine */
 
 /* A message about jots. */
-void jots_message(jots *j, trivet_proto_type type, json_t *body);
+void jots_message(jots *j, trivet_proto_type type, json_t *body,
+                  size_t bytes); /* `bytes`: how long its text was */
+/* A piece of a file, which it may steal. */
+void jots_piece(jots *j, trivet_proto_piece *piece);
 
 /* Sends what is to be asked next, if it is time. True: something was sent. NULL is fine. */
 bool jots_go(jots *j);

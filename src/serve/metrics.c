@@ -36,6 +36,7 @@ enum family {
     QUESTIONS,
     ANSWERS,
     COMMITS,
+    FILES,
     STORE_ERRORS
 };
 enum { FAMILIES = STORE_ERRORS + 1 };
@@ -76,6 +77,10 @@ static const struct {
                  "cause",
                  "Changes written to the store, by what made them.",
                  {"sync", "edit"}},
+    [FILES] = {"trivet_jot_files_total",
+               "outcome",
+               "Files of jots that came, or did not.",
+               {"stored", "failed"}},
     [STORE_ERRORS] = {"trivet_store_errors_total",
                       "kind",
                       "Errors of the database.",
@@ -109,7 +114,7 @@ struct metrics {
     host *host;
     int64_t started; /* ms since 1970 */
     uint64_t counts[FAMILIES][MAX_WORDS + 1];
-    uint64_t opened, accepted, wrong_secrets, wrong_secret_rows, received, sent;
+    uint64_t opened, accepted, wrong_secrets, wrong_secret_rows, received, sent, stored_bytes;
     size_t connections;
     exposition_histogram durations;
     struct stored stored;
@@ -337,6 +342,13 @@ static void on_event(void *owner, const server_event *e) {
         count(m, COMMITS, e->word);
         changed(m);
         break;
+    case EVENT_FILE_STORED:
+        count(m, FILES, "stored");
+        m->stored_bytes += e->bytes;
+        break;
+    case EVENT_FILE_FAILED:
+        count(m, FILES, "failed");
+        break;
     case EVENT_STORE_ERROR:
         count(m, STORE_ERRORS, e->word);
         break;
@@ -382,6 +394,8 @@ static void write_connections(FILE *out, const metrics *m) {
     exposition_single(out, "trivet_wrong_secret_rows_total", "counter",
                       "How often one address showed several wrong secrets in a row.",
                       (double)m->wrong_secret_rows);
+    exposition_single(out, "trivet_jot_bytes_total", "counter", "Bytes of files of jots that came.",
+                      (double)m->stored_bytes);
     exposition_single(out, "trivet_received_bytes_total", "counter", "Bytes of messages from phones.",
                       (double)m->received);
     exposition_single(out, "trivet_sent_bytes_total", "counter", "Bytes of messages to phones.",

@@ -25,6 +25,7 @@
 #include "store/access.h"
 #include "serve/upkeep.h"
 #include "store/device.h"
+#include "store/jot.h"
 #include "store/jot_content.h"
 #include "store/question.h"
 
@@ -357,7 +358,8 @@ static int open_store(struct server *s, const char *folder) {
 
     if (check_access(folder, &err) == 0 && store_open(folder, STORE_CREATE, &s->host.store, &err) == 0 &&
         read_id(s, &err) == 0 && question_drop_all(s->host.store, &err) == 0 &&
-        device_drop_lapsed(s->host.store, wall_clock(), &err) == 0) {
+        device_drop_lapsed(s->host.store, wall_clock(), &err) == 0 &&
+        jot_partial_sweep(s->host.store, &err) == 0) {
         store_remember(s->host.store);
         jot_content_sweep(folder);
         take_roster(s, roster_read(s->host.store));

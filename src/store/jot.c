@@ -3,6 +3,7 @@
  */
 #include "jot.h"
 
+#include "jot_content.h"
 #include "sql.h"
 #include <stdlib.h>
 #include <string.h>
@@ -382,6 +383,12 @@ static bool is_repeated(const jot_told *told, size_t at) {
     return false;
 }
 
+/* It never came whole, and never will. Should this be rolled back, no more is lost than what had come of it. */
+static int forget_file(store *s, int64_t num, store_error *err) {
+    jot_content_forget(store_folder(s), num);
+    return mark(s, SQL_FILE_FORGET, num, err);
+}
+
 static int apply_files(store *s, int64_t jot, const jot_told *told, int64_t now, bool *changed,
                        store_error *err) {
     jot_file_row *rows = NULL;
@@ -396,8 +403,7 @@ static int apply_files(store *s, int64_t jot, const jot_told *told, int64_t now,
     for (size_t i = 0; rc == 0 && i < count; i++) {
         if (seen[i] || (rows[i].gone_at != 0 && rows[i].stored))
             continue;
-        rc = rows[i].stored ? set(s, SQL_FILE_GONE, rows[i].num, now, err)
-                            : mark(s, SQL_FILE_FORGET, rows[i].num, err);
+        rc = rows[i].stored ? set(s, SQL_FILE_GONE, rows[i].num, now, err) : forget_file(s, rows[i].num, err);
     }
     free(seen);
     jot_files_free(rows, count);
@@ -452,72 +458,6 @@ int jot_apply(store *s, const char *device, const jot_told *told, int64_t now, i
         return store_fail(err, STORE_FAILED, "a jot's text or drawing is too large to be kept");
     int rc = sql_enter(s, &own, err);
     return rc == 0 ? sql_leave(s, own, apply(s, device, told, now, num, changed, err), err) : rc;
-}
-
-/* ---- transfers ---- */
-
-int jot_file_next(store *s, const char *device, int64_t after, bool unasked, jot_request *out,
-                  store_error *err) {
-    sqlite3_stmt *q = sql_get(s, SQL_FILE_NEXT, err);
-    sql_text(q, 1, device);
-    sql_int(q, 2, after);
-    sql_int(q, 3, unasked);
-    sql_int(q, 4, JOT_CUTS_MAX);
-    sql_int(q, 5, JOT_UNASKED_MAX);
-    int rc = sql_row(s, q, err);
-    if (rc > 0) {
-        *out = (jot_request){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1),
-                             (jot_kind)sqlite3_column_int(q, 2), copy_column(q, 3)};
-        rc = out->file_id != NULL ? 0 : store_out_of_memory(err);
-    } else if (rc == 0) {
-        rc = STORE_NONE;
-    }
-    sql_reset(q);
-    return rc;
-}
-
-int jot_file_find(store *s, const char *device, int64_t jot_id, jot_kind kind, const char *file_id,
-                  int64_t *num, int64_t *jot, store_error *err) {
-    sqlite3_stmt *q = sql_get(s, SQL_FILE_FIND, err);
-    sql_text(q, 1, device);
-    sql_int(q, 2, jot_id);
-    sql_int(q, 3, (int64_t)kind);
-    sql_text(q, 4, file_id);
-    int rc = sql_row(s, q, err);
-    if (rc > 0) {
-        *num = sqlite3_column_int64(q, 0);
-        *jot = sqlite3_column_int64(q, 1);
-    }
-    sql_reset(q);
-    return rc > 0 ? 0 : rc == 0 ? STORE_NONE : rc;
-}
-
-int jot_file_stored(store *s, int64_t num, int64_t jot, const store_name *hash, uint64_t size, int64_t now,
-                    store_error *err) {
-    bool own;
-    int rc = sql_enter(s, &own, err);
-    if (rc != 0)
-        return rc;
-    sqlite3_stmt *q = sql_get(s, SQL_FILE_STORED, err);
-    sql_int(q, 1, num);
-    sql_name(q, 2, hash);
-    sql_int(q, 3, (int64_t)size);
-    sql_int(q, 4, now);
-    rc = sql_run(s, q, err);
-    if (rc == 0)
-        rc = set(s, SQL_JOT_TOUCH, jot, now, err);
-    return sql_leave(s, own, rc, err);
-}
-
-int jot_file_cut(store *s, int64_t num, store_error *err) {
-    return mark(s, SQL_FILE_CUT, num, err);
-}
-
-int jot_file_failed(store *s, int64_t num, const char *reason, store_error *err) {
-    sqlite3_stmt *q = sql_get(s, SQL_FILE_FAILED, err);
-    sql_int(q, 1, num);
-    sql_text(q, 2, reason);
-    return sql_run(s, q, err);
 }
 
 static int count_missing(store *s, int64_t num, size_t *missing, store_error *err) {

@@ -92,14 +92,16 @@ int jot_apply(store *s, const char *device, const jot_told *told, int64_t now, i
 
 /*
  * The next file of a device, behind number `after`, that is not stored and to be asked for: those that the user wants,
- * and with `unasked` all that are not too large. STORE_NONE: there is none. `file_id` is the caller's to free.
+ * and with `unasked` all others, unless they are too large to come in one message; `in_pieces`: they need not. STORE_NONE: there is
+ * none. `file_id` is the caller's to free.
  */
 typedef struct {
     int64_t num, jot_id;
     jot_kind kind;
     char *file_id;
+    int64_t told_size; /* 0: not told */
 } jot_request;
-int jot_file_next(store *s, const char *device, int64_t after, bool unasked, jot_request *out,
+int jot_file_next(store *s, const char *device, int64_t after, bool unasked, bool in_pieces, jot_request *out,
                   store_error *err);
 
 /* The file that an answer is about; STORE_NONE where nothing is known of it. */
@@ -110,6 +112,9 @@ int jot_file_stored(store *s, int64_t num, int64_t jot, const store_name *hash, 
                     store_error *err);
 int jot_file_cut(store *s, int64_t num, store_error *err);
 int jot_file_failed(store *s, int64_t num, const char *reason, store_error *err);
+
+/* Deletes what is half come of files that nothing waits for any more (jot_content.h). Only under the folder's lock. */
+int jot_partial_sweep(store *s, store_error *err);
 
 /* The user wants all files of a jot. *count: how many are missing. */
 int jot_want(store *s, int64_t num, size_t *count, store_error *err);

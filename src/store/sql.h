@@ -132,6 +132,7 @@ typedef enum {
     SQL_FILE_CUT,
     SQL_FILE_FAILED,
     SQL_FILE_WANT,
+    SQL_FILE_AWAITED,
     SQL_FILE_HASHES,
     SQL_COUNT /* how many */
 } sql_id;

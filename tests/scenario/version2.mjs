@@ -7,6 +7,7 @@
  *
  * `phone.key` and `phone.gen` are what it would keep on its disk; `phone.frames` is all that crossed the wire.
  */
+import { spawnSync } from 'node:child_process';
 import { nacl, WebSocket, toBase64, fromBase64 } from './app.mjs';
 
 /* ---- BLAKE2b-256, keyed (RFC 7693) ------------------------------------------------------------------------ */
@@ -63,6 +64,12 @@ export function blake2b(key, message) {
     return new Uint8Array(out.buffer);
 }
 
+/* Of a whole file, unkeyed, for which the one above is too slow: coreutils' b2sum. */
+export function createHash256(bytes) {
+    const { stdout } = spawnSync('b2sum', ['-l', '256'], { input: bytes, maxBuffer: 1 << 20 });
+    return Buffer.from(String(stdout).slice(0, 64), 'hex');
+}
+
 /* ---- keys and frames -------------------------------------------------------------------------------------- */
 
 const utf8 = (text) => new Uint8Array(Buffer.from(text, 'utf8'));
@@ -97,6 +104,7 @@ export class Phone2 {
         Object.assign(this, { pairing, app, gen });
         this.key = key ?? new Uint8Array(Buffer.from(pairing.k, 'base64url'));
         this.hooks = {};
+        Object.assign(this, { requests: [], acks: [], violations: [], giving: null });
     }
 
     /* Up to the proof, and then, if `greet`, the handshake. Resolves to 'open', 'refused' or { code }. */
@@ -108,8 +116,10 @@ export class Phone2 {
         this.keyInit = keyInit ?? JSON.stringify({ type: 'key_init', publicKey: toBase64(this.pair.publicKey), v: 2, device: this.pairing.device, gen: this.gen });
         socket.on('error', () => {});
         socket.on('open', () => socket.send(this.keyInit));
-        socket.on('message', (data, binary) => this.take(data, binary));
+        // What an earlier connection still has to say concerns nobody.
+        socket.on('message', (data, binary) => this.socket === socket && this.take(data, binary));
         socket.on('close', (code, reason) => {
+            if (this.socket !== socket) return;
             this.end = { code, reason: String(reason) };
             this.wake();
         });
@@ -187,17 +197,92 @@ export class Phone2 {
             if (this.hooks.ignoresConfirm) return;
             storage.since = Math.max(Date.now(), storage.since + 1);
             if (!this.hooks.forgetsAck) this.send({ type: 'sync_ack', since: storage.since });
+        } else if (message.type === 'jot_meta_request') {
+            const jot = storage.jots.find((one) => one.id === message.jotId);
+            if (jot) this.send({ type: 'jot_meta_response', jot });
+        } else if (message.type === 'jot_clear_request') {
+            storage.jots = storage.jots.filter((jot) => !message.jotIds.includes(jot.id));
+            this.send({ type: 'jot_clear_ack', cleared: message.jotIds });
+            this.sendManifest();
+        } else if (message.type === 'file_request') this.giveFile(message);
+        else if (message.type === 'file_ack') this.takeAck(message);
+        else if (message.type === 'error' && message.path === 'transfer' && this.giving) this.giving.over = true;
+    }
+
+    /* ---- jots (protocol §5, and files in pieces as in §7) ---- */
+
+    sendManifest() {
+        const ids = (files) => (files ?? []).map((file) => file.id);
+        this.send({ type: 'jot_manifest', jots: this.app.storage.jots.map((jot) => ({
+            id: jot.id, hasText: Boolean(jot.text), hasDrawing: Boolean(jot.drawing), imageIds: ids(jot.images), audioIds: ids(jot.recordings), fileIds: ids(jot.files),
+        })) });
+    }
+
+    sendPiece(transfer, offset, bytes) {
+        const head = Buffer.alloc(12);
+        head.writeUInt32LE(transfer, 0);
+        head.writeBigUInt64LE(BigInt(offset), 4);
+        this.pieceBytes = (this.pieceBytes ?? 0) + bytes.length;
+        return this.sendFrame(2, join(head, bytes));
+    }
+
+    /*
+     * Serves a file_request: pieces of 64 KiB, at most 1 MiB beyond the last ack, then the end. `hooks.piece` may change one, or
+     * return false to be the one who goes on; `hooks.end` likewise the file_end.
+     */
+    giveFile(request) {
+        const bytes = this.app.storage.bytes[request.fileId];
+        this.requests.push(request);
+        if (this.giving && !this.giving.over) this.violations.push('a second file_request before the end of the first');
+        if (!bytes || request.offset > bytes.length) return void this.send({ type: 'file_end', transfer: request.transfer, error: 'file not found' });
+        this.giving = { request, bytes, at: request.offset, acked: request.offset, over: false };
+        this.goOn();
+    }
+
+    goOn() {
+        const g = this.giving;
+        while (g && !g.over && !g.held && this.socket.readyState === WebSocket.OPEN) {
+            if (g.at === g.bytes.length) {
+                g.over = true;
+                const end = { type: 'file_end', transfer: g.request.transfer, size: g.bytes.length, hash: toBase64(createHash256(g.bytes)) };
+                const told = this.hooks.end ? this.hooks.end(end, g) : end;
+                if (told) this.send(told);
+                return;
+            }
+            const room = Math.min(65536, g.acked + (1 << 20) - g.at);
+            if (room <= 0) return;
+            const piece = { transfer: g.request.transfer, offset: g.at, bytes: g.bytes.subarray(g.at, g.at + room) };
+            const told = this.hooks.piece ? this.hooks.piece(piece, g) : piece;
+            if (!told) {
+                g.held = true;
+                return;
+            }
+            g.at += piece.bytes.length;
+            this.sendPiece(told.transfer, told.offset, told.bytes);
         }
+    }
+
+    takeAck(ack) {
+        const g = this.giving;
+        this.acks.push(ack);
+        if (!g || ack.transfer !== g.request.transfer) return;
+        if (ack.offset < g.acked || ack.offset > g.at) this.violations.push(`an ack of ${ack.offset}`);
+        if (ack.offset - g.acked < 256 << 10) this.violations.push(`an ack of ${ack.offset - g.acked} bytes more`);
+        g.acked = ack.offset;
+        this.hooks.acked?.(ack, g);
+        this.goOn();
     }
 
     of(type) {
         return this.messages.filter((m) => m.type === type);
     }
 
-    async sync({ stay = false } = {}) {
+    async sync({ stay = false, manifest = this.app.storage.jots.length > 0 } = {}) {
         const opened = await this.connect();
         if (opened !== 'open') return opened;
+        this.giving = null;
         this.send({ type: 'sync_request' });
+        if (manifest) this.sendManifest();
         const end = await this.until(() => this.of('sync_confirm').length + this.of('sync_cancel').length > 0);
         if (end) return end;
         if (!stay) await this.close();
