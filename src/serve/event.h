@@ -47,10 +47,10 @@ typedef enum {
     EVENT_RECEIVED,           /* bytes: of one message as it came; not told to the log or the hook */
     EVENT_SENT,               /* bytes: the same */
     EVENT_COMMIT,             /* the computer's state or its devices may have changed; word: "sync", "edit" */
-    EVENT_FILE_STORED,        /* a file of a jot is here. number: the jot; bytes; duration: since it was asked for */
-    EVENT_FILE_FAILED,        /* one did not come. reason; number: the jot, where it is known; duration */
-    EVENT_STORE_ERROR,        /* word: "locked" "denied" "full" "damaged" "failed"; reason */
-    EVENT_KINDS               /* how many */
+    EVENT_FILE_STORED, /* a file of a jot is here. number: the jot; bytes; duration: since it was asked for */
+    EVENT_FILE_FAILED, /* one did not come. reason; number: the jot, where it is known; duration */
+    EVENT_STORE_ERROR, /* word: "locked" "denied" "full" "damaged" "failed"; reason */
+    EVENT_KINDS        /* how many */
 } event_kind;
 
 typedef struct {

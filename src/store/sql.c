@@ -209,7 +209,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_FILE_FORGET] = "DELETE FROM jot_file WHERE num = ?1",
     [SQL_FILE_NEXT] =
         "SELECT f.num, j.id, f.kind, f.id, f.told_size FROM jot_file f JOIN jot j ON j.num = f.jot"
-        " WHERE j.device = ?1 AND f.num > ?2 AND f.hash IS NULL AND f.gone_at = 0 AND (f.wanted = 1 OR (?3 <> 0 AND f.cuts < ?4"
+        " WHERE j.device = ?1 AND f.num > ?2 AND f.hash IS NULL AND f.gone_at = 0 AND (f.wanted = 1 OR (?3 "
+        "<> 0 AND f.cuts < ?4"
         " AND f.told_size <= ?5)) ORDER BY f.num LIMIT 1",
     [SQL_FILE_FIND] = "SELECT f.num, f.jot FROM jot_file f JOIN jot j ON j.num = f.jot WHERE j.device = ?1"
                       " AND j.id = ?2 AND f.kind = ?3 AND f.id = ?4 AND f.gone_at = 0",
