@@ -25,7 +25,7 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libuv1-dev libwslay-dev libsodiu
 CHECK_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev clang-format locales mandoc shellcheck nodejs node-ws node-tweetnacl python3-autobahn \
                   sqlite3 strace faketime systemd iproute2 dbus-daemon avahi-daemon avahi-utils curl
 DEB_PACKAGES := $(BUILD_PACKAGES) build-essential debhelper
-CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) $(DEB_PACKAGES) clang libclang-rt-dev lld valgrind xfsprogs e2fsprogs debootstrap lintian piuparts
+CHECK_ALL_PACKAGES := $(CHECK_PACKAGES) $(DEB_PACKAGES) clang libclang-rt-dev lld valgrind tcpdump xfsprogs e2fsprogs debootstrap lintian piuparts
 BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
@@ -318,7 +318,7 @@ check-all: check-all-deps check
 
 # Power cuts, kill -9, a soak, a thousand idle phones: an hour or so, and one at a time, since memory and processor time are looked at.
 # THOROUGH: those among the scenarios that do more when asked to by the environment.
-THOROUGH := fault fsck mdns addresses middle
+THOROUGH := fault fsck mdns addresses middle capture
 define endure
 	@echo '-- endurance'
 	$(Q)TRIVET_KILLS=200 TRIVET_THOROUGH=1 TRIVET=$(BUILD)/trivet JOBS=1 TEST_TIMEOUT=7200 tests/run.sh $(THOROUGH:%=tests/scenario/%.test.mjs) $(wildcard tests/endure/*.test.mjs)
