@@ -184,6 +184,7 @@ export class Phone2 {
     act(message) {
         this.messages.push(message);
         const { storage } = this.app;
+        if (message.type === 'state_sync' && this.hooks.keepsQuiet) return;
         if (message.type === 'state_sync') {
             this.send({ type: 'state_sync', since: storage.since, ...this.app.state() });
             this.hooks.answered?.();
