@@ -77,12 +77,13 @@ scenario('a large file of trivet phone: whole, and neither end holds it in memor
     const sending = await peak(['sync']);
     await stored(s);
     const server = peakOf(s.server.child.pid);
-    t.diagnostic(`${size} MiB: adding ${adding}, sending ${sending}, server ${server} kB at their peak`);
-    assert.ok(adding > 0 && adding < PEAK_KB && sending > 0 && sending < PEAK_KB, `trivet phone: ${adding} and ${sending} kB`);
-    assert.ok(server < PEAK_KB, `server: ${server} kB`);
     const got = createHash('blake2b512'), there = path.join(s.data, 'jots', contents(s)[0]);
     for await (const block of fs.createReadStream(there)) got.update(block);
     assert.equal(got.digest('hex'), hash.digest('hex'));
+    t.diagnostic(`${size} MiB: adding ${adding}, sending ${sending}, server ${server} kB at their peak`);
+    if (fs.readFileSync(TRIVET).includes('__asan_init')) return; // whose shadow is larger than all of it
+    assert.ok(adding > 0 && adding < PEAK_KB && sending > 0 && sending < PEAK_KB, `trivet phone: ${adding} and ${sending} kB`);
+    assert.ok(server < PEAK_KB, `server: ${server} kB`);
 }, { timeout: 900000 });
 
 /* ---- cuts ------------------------------------------------------------------------------------------------ */
