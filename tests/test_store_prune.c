@@ -369,6 +369,35 @@ static void drops_old_traces(void **state) {
 }
 
 /* Nothing else names it: it was the present state for less than an hour, and no phone synced then. */
+/* What a busy server does in between: the records have their bound, all else waits for the whole run. */
+static void drops_records_only(void **state) {
+    fixture *f = *state;
+    life l;
+    begin_life(&l, f, 11);
+    for (int i = 0; i < 70; i++) {
+        edit(&l);
+        record_something(&l);
+    }
+    l.now += 1000 * PRUNE_DAY_MS;
+    int64_t blobs = ask(f, "SELECT count(*) FROM blob"), lines = ask(f, "SELECT sum(kept) FROM history");
+    l.limits.records_only = true;
+    l.limits.rows = 7;
+    prune_counts done = prune_all(&l);
+    assert_int_equal(ask(f, "SELECT count(*) FROM record"), l.limits.records.least);
+    assert_int_equal(done.records, 70 - l.limits.records.least);
+    assert_int_equal(done.steps, 70 / 7);
+    assert_int_equal(done.thinned + done.lines + done.blobs + done.packed, 0);
+    assert_int_equal(ask(f, "SELECT count(*) FROM blob"), blobs);
+    assert_int_equal(ask(f, "SELECT sum(kept) FROM history"), lines);
+    assert_true(prune_due(f->s, l.now));
+    all_that_is_named_is_there(&l);
+    l.limits.records_only = false;
+    prune_all(&l);
+    assert_true(ask(f, "SELECT count(*) FROM blob") < blobs);
+    assert_false(prune_due(f->s, l.now));
+    all_that_is_named_is_there(&l);
+}
+
 static void keeps_what_was_restored(void **state) {
     fixture *f = *state;
     life l;
@@ -660,6 +689,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(what_is_named_meanwhile_stays, setup_store, teardown),
         cmocka_unit_test_setup_teardown(thins_out_by_age, setup_store, teardown),
         cmocka_unit_test_setup_teardown(drops_old_traces, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(drops_records_only, setup_store, teardown),
         cmocka_unit_test_setup_teardown(keeps_what_was_restored, setup_store, teardown),
         cmocka_unit_test_setup_teardown(a_killed_pruning_drops_nothing_that_is_named, setup_store, teardown),
         cmocka_unit_test_setup_teardown(packs_what_is_past, setup_store, teardown),

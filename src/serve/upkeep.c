@@ -23,7 +23,8 @@ struct upkeep {
     prune *run; /* the worker's while a job is there; NULL: none is under way */
     bool stop;  /* for the job that is given to the worker next: end the run */
     bool closing;
-    unsigned commits; /* since the last run began */
+    bool records_only; /* the run under way */
+    unsigned commits;  /* since the last run began */
     int result;
     store_error error;
 };
@@ -44,6 +45,8 @@ static void on_run(worker_job *job) {
     u->result = u->stop ? 0 : prune_step(u->run, u->host->store, wall_clock(), &u->error);
     if (u->stop)
         prune_end(u->run, u->host->store);
+    else if (u->result <= 0 && !u->records_only)
+        store_shrink(u->host->store); /* the pages that it has looked at are no one's next */
 }
 
 static void tell(const prune_counts *n) {
@@ -83,19 +86,21 @@ static void on_done(worker_job *job) {
     on_rest(&u->rest); /* an idle server stays small */
 }
 
-static void begin(upkeep *u) {
+static void begin(upkeep *u, bool records_only) {
     prune_limits limits;
 
     upkeep_limits(u->host->config, &limits);
+    limits.records_only = records_only;
     if (u->run || u->closing || !(u->run = prune_new(&limits)))
         return; /* in an hour, then */
+    u->records_only = records_only;
     u->commits = 0;
     u->error = (store_error)STORE_ERROR_INIT;
     worker_submit(u->host->worker, &u->job);
 }
 
 static void on_timer(uv_timer_t *timer) {
-    begin(timer->data);
+    begin(timer->data, false);
 }
 
 static void on_event(void *owner, const server_event *e) {
@@ -104,7 +109,7 @@ static void on_event(void *owner, const server_event *e) {
     if (e->kind == EVENT_SYNC_ENDED && !u->closing)
         uv_timer_start(&u->rest, on_rest, REST_MS, 0);
     if (e->kind == EVENT_COMMIT && ++u->commits >= EVERY_COMMITS)
-        begin(u);
+        begin(u, true);
 }
 
 upkeep *upkeep_new(host *h) {

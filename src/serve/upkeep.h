@@ -1,6 +1,7 @@
 /*
- * upkeep.h - the running server drops what is old (store/prune.h): soon after it started, once an hour from
- * then, and where much was committed meanwhile, sooner: what a sync looks at has a bound (merge §10).
+ * upkeep.h - the running server drops what is old (store/prune.h): soon after it started, and once an hour from
+ * then. After each thousand commits it drops ancestor records only: what a sync looks at has a bound however busy the hour
+ * (merge §10), while a whole run walks all that is kept.
  *
  * Each step of a run is a job of its own on the worker, given to it after the one before, so that it stands behind
  * whatever a phone or a command has asked for meanwhile.

@@ -20,6 +20,8 @@
  *     the next run. It cannot be named again meanwhile by storing it again, for what is missing is stored then.
  *   - After a step of VACUUM: pages moved within a transaction of SQLite's own.
  *
+ * A run over records only is RECORDS alone; what those named is still there, until the next whole run.
+ *
  * Nothing that is damaged is dropped, and nothing else either: a state that is named and cannot be walked ends the run
  * with an error before the sweep.
  */
@@ -82,6 +84,7 @@ prune *prune_new(const prune_limits *limits) {
         return NULL;
     p->limits = *limits;
     p->rows = limits->rows;
+    p->at = limits->records_only ? RECORDS : THIN;
     return p;
 }
 
@@ -597,7 +600,7 @@ static int run_phase(prune *p, store *s, store_error *err) {
         [MARK] = mark, [SWEEP] = sweep,           [VACUUM] = vacuum};
     int rc = phases[p->at](p, s, err);
     if (rc == 0) {
-        p->at++;
+        p->at = p->limits.records_only ? DONE : p->at + 1;
         p->cursor = 0;
     }
     if (p->at == VACUUM)
@@ -628,7 +631,7 @@ int prune_step(prune *p, store *s, int64_t wall, store_error *err) {
         rc = age_now(s, wall, &p->now, err);
     if (rc == 0)
         rc = run_phase(p, s, err);
-    if (rc >= 0 && p->at == DONE)
+    if (rc >= 0 && p->at == DONE && !p->limits.records_only)
         rc = note_end(s, wall, err);
     int committed = rc >= 0 ? store_commit(s, err) : 0;
     if (rc < 0 || committed != 0) {

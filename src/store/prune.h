@@ -34,13 +34,14 @@ typedef struct {
     int64_t lost;               /* of what lost */
     int64_t graves;             /* of graves, revivals and what was restored */
     record_limits records;
-    size_t rows; /* of a step, at most; down to 1 while the disk is slow or busy */
+    size_t rows;       /* of a step, at most; down to 1 while the disk is slow or busy */
+    bool records_only; /* a few steps however much is stored; no whole run (prune_due) */
 } prune_limits;
 
 #define PRUNE_LIMITS_INIT                                                                                    \
     {                                                                                                        \
         PRUNE_DAY_MS, 30 * PRUNE_DAY_MS, 400 * PRUNE_DAY_MS, 800 * PRUNE_DAY_MS, 400 * PRUNE_DAY_MS,         \
-            400 * PRUNE_DAY_MS, RECORD_LIMITS_INIT, PRUNE_ROWS                                               \
+            400 * PRUNE_DAY_MS, RECORD_LIMITS_INIT, PRUNE_ROWS, false                                        \
     }
 
 typedef struct {

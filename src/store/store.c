@@ -360,6 +360,10 @@ void store_rollback(store *s) {
     s->in_transaction = false;
 }
 
+void store_shrink(store *s) {
+    sqlite3_db_release_memory(s->db);
+}
+
 /* ---- names and small values ------------------------------------------------------------------------- */
 
 bool store_name_equal(const store_name *a, const store_name *b) {

@@ -88,6 +88,9 @@ void store_rollback(store *s); /* without a transaction: nothing */
  */
 int store_begin_look(store *s, store_error *err);
 
+/* Gives back what is only kept to be quicker, a megabyte at most. Not within a transaction. */
+void store_shrink(store *s);
+
 /* How many rows were changed since it was opened: equal before and after where nothing was. */
 int64_t store_changes(const store *s);
 
