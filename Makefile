@@ -30,10 +30,13 @@ BENCH_PACKAGES := $(BUILD_PACKAGES) git nodejs node-ws node-tweetnacl
 
 LLHTTP_DIR ?= /usr/share/llhttp
 LLHTTP_INCLUDE ?= /usr/share/include/llhttp
-PKGS       := libuv libsodium jansson sqlite3 libzstd libqrencode nettle inih
+PKGS       := libuv libsodium jansson sqlite3 libqrencode inih
+# Little of these is used, and of a shared library an idle server would hold hundreds of kB: taken in where there is an archive.
+TAKEN_IN   := zstd nettle
+taken_in    = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
 # Asked of pkg-config when first used, after the packages were installed.
 DEP_CFLAGS  = $(eval DEP_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(DEP_CFLAGS)
-DEP_LIBS    = $(eval DEP_LIBS := $$(shell pkg-config --libs $(PKGS)) -lwslay -lm)$(DEP_LIBS)
+DEP_LIBS    = $(eval DEP_LIBS := $$(shell pkg-config --libs $(PKGS)) $(foreach l,$(TAKEN_IN),$(call taken_in,$(l))) -lwslay -lm)$(DEP_LIBS)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wconversion
 ifdef WERROR

@@ -110,6 +110,12 @@ static int refuse_unknown(const char *typed) {
 
 /* ---- main --------------------------------------------------------------------------------------------- */
 
+/* For the width of characters; texts are UTF-8 whatever the locale. Takes 128 kB. */
+static void know_widths(void) {
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        setlocale(LC_CTYPE, "");
+}
+
 /* `trivet help [COMMAND]` */
 static int help_on(int argc, char **argv) {
     const struct command *c = argc > 2 ? find(argv[2]) : NULL;
@@ -127,9 +133,6 @@ static int help_on(int argc, char **argv) {
 int commands_main(int argc, char **argv) {
     const struct command *c;
 
-    if (!setlocale(LC_CTYPE,
-                   "C.UTF-8")) /* for the width of characters; texts are UTF-8 whatever the locale */
-        setlocale(LC_CTYPE, "");
     if (argc < 2) {
         help(stderr);
         return EX_USAGE;
@@ -142,5 +145,7 @@ int commands_main(int argc, char **argv) {
         return help_on(argv[1][0] == '-' ? 1 : argc, argv);
     if (!(c = find(argv[1])))
         return refuse_unknown(argv[1]);
+    if (c->run != cli_serve) /* which stays, and prints no columns */
+        know_widths();
     return c->run(argc - 1, argv + 1);
 }
