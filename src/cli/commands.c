@@ -1,6 +1,7 @@
 /* The table of commands, what runs one, and what `trivet --help` prints. */
 #include "cli/commands.h"
 
+#include "cli/options.h"
 #include "cli/print.h"
 
 #include <locale.h>
@@ -143,6 +144,8 @@ int commands_main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return help_on(argv[1][0] == '-' ? 1 : argc, argv);
+    if (strncmp(argv[1], "--data", 6) == 0 || strcmp(argv[1], "--json") == 0)
+        options_verb(argc, argv, "data"); /* which every command has: it finds them behind its name */
     if (!(c = find(argv[1])))
         return refuse_unknown(argv[1]);
     if (c->run != cli_serve) /* which stays, and prints no columns */

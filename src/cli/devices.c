@@ -148,9 +148,10 @@ int cli_devices(int argc, char **argv) {
     reply r;
     int status;
 
-    if (argc > 1 && strcmp(argv[1], "revoke") == 0)
+    const char *verb = options_verb(argc, argv, "data");
+    if (verb && strcmp(verb, "revoke") == 0)
         return revoke(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "rename") == 0)
+    if (verb && strcmp(verb, "rename") == 0)
         return rename_device(argc - 1, argv + 1);
     if ((status = options_parse(&usage, &argc, &argv, &common)) >= 0)
         return status;

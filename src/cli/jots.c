@@ -539,9 +539,10 @@ int cli_jots(int argc, char **argv) {
     all_jots a;
     int status;
 
-    if (argc > 1 && strcmp(argv[1], "get") == 0)
+    const char *verb = options_verb(argc, argv, "data to wait");
+    if (verb && strcmp(verb, "get") == 0)
         return get(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "clear") == 0)
+    if (verb && strcmp(verb, "clear") == 0)
         return clear(argc - 1, argv + 1);
     if ((status = options_parse(&usage, &argc, &argv, &common)) >= 0)
         return status;

@@ -224,6 +224,32 @@ int options_parse(const cli_usage *u, int *argc, char ***argv, cli_common *commo
     return u->flags & CLI_NO_DATA ? -1 : data_folder(data, common);
 }
 
+/* Whether the option takes its value from the next word. getopt takes the beginning of a name for the name. */
+static bool wants_next(const char *option, const char *valued) {
+    size_t len = strlen(option);
+
+    for (const char *at = valued; *at; at += strcspn(at, " "), at += strspn(at, " "))
+        if (strncmp(at, option, len) == 0)
+            return true;
+    return false;
+}
+
+const char *options_verb(int argc, char **argv, const char *valued) {
+    int at = 1;
+
+    for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+        if (strcmp(argv[at], "--") == 0)
+            return NULL;
+        at += strncmp(argv[at], "--", 2) == 0 && !strchr(argv[at], '=') && wants_next(argv[at] + 2, valued);
+    }
+    if (at >= argc)
+        return NULL;
+    char *verb = argv[at];
+    memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
+    argv[1] = verb;
+    return verb;
+}
+
 char *options_join(int argc, char **argv) {
     size_t len = 1, used = 0;
     char *out;

@@ -73,4 +73,11 @@ bool options_number(const char *command, const char *what, const char *typed, in
 /* The arguments joined by spaces; from malloc, NULL: out of memory. */
 char *options_join(int argc, char **argv);
 
+/*
+ * For a command of several verbs ("devices rename"), which may have its options anywhere: puts the verb, the first word that is
+ * neither an option nor the value of one, in front of all others. `valued`: which options take their value from the next word,
+ * those of all verbs, by spaces. The verb, or NULL where there is none.
+ */
+const char *options_verb(int argc, char **argv, const char *valued);
+
 #endif

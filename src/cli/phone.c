@@ -279,6 +279,9 @@ static const struct {
 
 enum { VERB_COUNT = sizeof VERBS / sizeof *VERBS };
 
+/* Options of all of them that take a value. */
+#define VALUED "host pairing name stay timeout pick use text drawing image audio file slot before after set"
+
 static int help(void) {
     puts("usage: trivet phone --state DIR COMMAND ...\n\nA phone in a folder: its own lists, the same "
          "protocol as the "
@@ -289,30 +292,46 @@ static int help(void) {
     return print_finish();
 }
 
+/* Takes --state out of the words, wherever it stands before a "--". 0, or the status after saying what is wrong. */
+static int take_state(int *argc, char **argv, const char **folder) {
+    int kept = 1, at = 1;
+    for (; at < *argc && strcmp(argv[at], "--") != 0; at++) {
+        if (strncmp(argv[at], "--state=", 8) == 0)
+            *folder = argv[at] + 8;
+        else if (strcmp(argv[at], "--state") != 0)
+            argv[kept++] = argv[at];
+        else if (at + 1 < *argc)
+            *folder = argv[++at];
+        else
+            return options_refuse("phone", "\"--state\" wants a folder");
+    }
+    while (at < *argc)
+        argv[kept++] = argv[at++];
+    argv[kept] = NULL;
+    *argc = kept;
+    return 0;
+}
+
 int cli_phone(int argc, char **argv) {
     const char *folder = NULL;
-    int at = 1;
-    for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
-        if (strcmp(argv[at], "--help") == 0)
-            return help();
-        if (strncmp(argv[at], "--state=", 8) == 0)
-            folder = argv[at] + 8;
-        else if (strcmp(argv[at], "--state") == 0 && at + 1 < argc)
-            folder = argv[++at];
-        else
-            return options_refuse("phone", "\"%.100s\" %s", argv[at],
-                                  strcmp(argv[at], "--state") == 0 ? "wants a folder" : "is no option here");
-    }
-    if (at == argc)
+    int status = take_state(&argc, argv, &folder);
+    if (status != 0)
+        return status;
+    const char *verb = options_verb(argc, argv, VALUED);
+    if (verb == NULL && argc > 1 && strcmp(argv[1], "--help") == 0)
+        return help();
+    if (verb == NULL && argc > 1 && strcmp(argv[1], "--") != 0)
+        return options_refuse("phone", "\"%.100s\" is no option here", argv[1]);
+    if (verb == NULL)
         return options_refuse("phone", "which command? Say: trivet phone --state DIR COMMAND");
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (strcmp(argv[at], VERBS[i].name) != 0)
+        if (strcmp(verb, VERBS[i].name) != 0)
             continue;
-        bool asks = at + 1 < argc && strcmp(argv[at + 1], "--help") == 0;
+        bool asks = argc > 2 && strcmp(argv[2], "--help") == 0;
         if (!asks && VERBS[i].run != verb_discover && (folder == NULL || folder[0] == '\0'))
             return options_refuse("phone", "whose? Say the phone's folder: trivet phone --state DIR %s",
-                                  argv[at]);
-        return VERBS[i].run(folder, argc - at, argv + at);
+                                  verb);
+        return VERBS[i].run(folder, argc - 1, argv + 1);
     }
-    return options_refuse("phone", "\"%.100s\" is no command of a phone", argv[at]);
+    return options_refuse("phone", "\"%.100s\" is no command of a phone", verb);
 }

@@ -142,8 +142,9 @@ int phone_jot(const char *folder, int argc, char **argv) {
         const char *name;
         int (*run)(const char *folder, int argc, char **argv);
     } verbs[] = {{"add", verb_add}, {"rm", verb_rm}, {"list", verb_list}};
-    for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
-        if (strcmp(argv[1], verbs[i].name) == 0)
+    const char *verb = options_verb(argc, argv, "text drawing image audio file");
+    for (size_t i = 0; verb != NULL && i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verb, verbs[i].name) == 0)
             return verbs[i].run(folder, argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         puts("usage: trivet phone jot add [--text TEXT] [--drawing JSON] [--image FILE] [--audio FILE] "

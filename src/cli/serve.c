@@ -63,6 +63,11 @@ static int check(const struct typed *t, const config *settings) {
     return print_finish();
 }
 
+static void tell_note(void *ctx, const char *message) {
+    (void)ctx;
+    print_note("%s", message);
+}
+
 static void tell_usage(void *ctx, const char *message) {
     (void)ctx;
     options_refuse("serve", "%s", message);
@@ -104,6 +109,7 @@ int cli_serve(int argc, char **argv) {
         return EX_CONFIG;
     if (flags != 0)
         return EX_USAGE;
+    config_unknown_variables(tell_note, NULL);
     if (t.check || t.print)
         return check(&t, &settings);
     store_error err = STORE_ERROR_INIT;

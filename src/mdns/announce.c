@@ -6,6 +6,9 @@
  *       |                 |                     |  +--renamed---+  collision
  *       +-- bus gone -----+------ daemon gone --+---------------+    with a new client
  *
+ * After a collision the service is `Kitchen #2` until avahi-daemon begins anew, or this program does: then its own name is
+ * tried once more.
+ *
  * With AVAHI_CLIENT_NO_FAIL the library itself watches the bus for avahi-daemon, which costs nothing while
  * nothing happens. Only where the bus is missing, or something failed that should not, a timer tries again: after 10
  * s, then twice as long each time up to ten minutes.
@@ -81,6 +84,17 @@ static void try_later(announcer *a, const char *reason) {
 
 static void rename_it(announcer *a, AvahiClient *client);
 
+/* Back to the name that was wished for: whoever had it may be gone by now. */
+static void try_own_name(announcer *a) {
+    char *name = strcmp(a->name, a->options.name) != 0 ? avahi_strdup(a->options.name) : NULL;
+
+    if (!name)
+        return;
+    avahi_free(a->name);
+    a->name = name;
+    a->clashes = 0;
+}
+
 static int add(announcer *a, AvahiStringList *txt, int interface, int family) {
     int protocol = family ? avahi_af_to_proto(family) : AVAHI_PROTO_UNSPEC;
 
@@ -155,7 +169,8 @@ static void on_client(AvahiClient *client, AvahiClientState state, void *owner) 
     announcer *a = owner;
 
     switch (state) {
-    case AVAHI_CLIENT_S_RUNNING:
+    case AVAHI_CLIENT_S_RUNNING: /* for the first time, or again: all is registered anew */
+        try_own_name(a);
         publish(a, client);
         break;
     case AVAHI_CLIENT_S_COLLISION: /* of the computer's name, which avahi-daemon settles: RUNNING follows */

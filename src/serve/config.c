@@ -344,7 +344,7 @@ static size_t difference(const char *a, const char *b) {
     return row[n];
 }
 
-static void say_unknown(const char *name, char *message, size_t size) {
+const char *config_nearest(const char *name) {
     size_t best = SIZE_MAX, nearest = 0;
 
     for (size_t i = 0; i < KEYS && strlen(name) < 64; i++) {
@@ -354,8 +354,14 @@ static void say_unknown(const char *name, char *message, size_t size) {
             nearest = i;
         }
     }
-    if (best <= 2 || best * 3 <= strlen(name)) {
-        snprintf(message, size, "unknown key \"%s\"; is it %s?", name, keys[nearest].name);
+    return best <= 2 || best * 3 <= strlen(name) ? keys[nearest].name : NULL;
+}
+
+static void say_unknown(const char *name, char *message, size_t size) {
+    const char *nearest = config_nearest(name);
+
+    if (nearest) {
+        snprintf(message, size, "unknown key \"%s\"; is it %s?", name, nearest);
         return;
     }
     int n = snprintf(message, size, "unknown key \"%.64s\"; there are", name);

@@ -62,6 +62,12 @@ void config_init(config *c);
  */
 int config_load(config *c, const char *path, config_tell_fn *tell, void *ctx);
 
+/*
+ * Variables that look like settings and are none, TRIVET_PROT say: `tell` is called once for each. They do nothing, and are no
+ * error, since a newer version may know them and other programs may have their own.
+ */
+void config_unknown_variables(config_tell_fn *tell, void *ctx);
+
 /* Which file config_load() reads for `path`, at most `size` bytes; "": none. */
 void config_find(const char *path, char *out, size_t size);
 
@@ -82,5 +88,8 @@ void config_merge_running(const config *running, config *fresh,
 
 /* The name of key number `i`, NULL after the last. */
 const char *config_key(size_t i);
+
+/* The key whose name is nearest to what was typed, NULL where none is near. */
+const char *config_nearest(const char *name);
 
 #endif

@@ -144,17 +144,74 @@ static void load_file(struct reading *r) {
 
 /* ---- the environment ---- */
 
+static const char PREFIX[] = "TRIVET_";
+enum { VARIABLE_MAX = 64 };
+
+/* The variable of a key. */
+static void name_variable(const char *key, char out[static VARIABLE_MAX]) {
+    size_t at = sizeof PREFIX - 1;
+
+    memcpy(out, PREFIX, at);
+    for (; *key && at + 1 < VARIABLE_MAX; key++)
+        out[at++] = (char)toupper((unsigned char)*key);
+    out[at] = '\0';
+}
+
 static void load_environment(struct reading *r) {
     const char *key;
 
     r->path = "in the environment";
     for (size_t i = 0; (key = config_key(i)); i++) {
-        char name[64] = "TRIVET_", why[1024];
-        for (size_t k = 0; key[k] && k + 8 < sizeof name; k++)
-            name[7 + k] = (char)toupper((unsigned char)key[k]);
+        char name[VARIABLE_MAX], why[1024];
+        name_variable(key, name);
         const char *value = getenv(name);
         if (value && config_set(r->config, key, value, why, sizeof why) != 0)
             complain(r, "%s: %s", name, why);
+    }
+}
+
+/* Whether a variable means something: a setting, or the data folder, which is none. */
+static bool is_known(const char *name) {
+    char known[VARIABLE_MAX];
+    const char *key;
+
+    if (strcmp(name, "TRIVET_DATA") == 0)
+        return true;
+    for (size_t i = 0; (key = config_key(i)); i++) {
+        name_variable(key, known);
+        if (strcmp(name, known) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* `name` is a copy, to be changed. */
+static void tell_variable(char *name, config_tell_fn *tell, void *ctx) {
+    char message[512], clean[512], variable[VARIABLE_MAX] = "";
+    const char *nearest;
+    char *rest = name + sizeof PREFIX - 1;
+
+    snprintf(message, sizeof message, "%.100s", name);
+    for (char *at = rest; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    if ((nearest = config_nearest(rest)))
+        name_variable(nearest, variable);
+    snprintf(message + strlen(message), sizeof message - strlen(message),
+             " in the environment is no setting and does nothing; %s%s",
+             nearest ? "is it " : "trivet.conf(5) lists those that there are", variable);
+    strcat(message, nearest ? "?" : "");
+    tell(ctx, log_name(message, clean, sizeof clean));
+}
+
+void config_unknown_variables(config_tell_fn *tell, void *ctx) {
+    for (char **each = environ; *each; each++) {
+        char name[128];
+
+        if (strncmp(*each, PREFIX, sizeof PREFIX - 1) != 0)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*each, "="), *each);
+        if (!is_known(name))
+            tell_variable(name, tell, ctx);
     }
 }
 

@@ -3,7 +3,8 @@
  *
  *     RUNNING --- it ends ---> PAUSING --- timer ---> RUNNING
  *        |                        |
- *        |  mdns_rename: ends, and starts anew at once
+ *        |  mdns_rename: ends, and starts anew at once; the same where another computer had the name, so that it is
+ *        |  tried once more
  *        +------ mdns_close ------+----> its standard input ends, it takes back what it announced and ends;
  *                                        killed after a second where it does not (its calls into D-Bus may hang)
  *
@@ -88,7 +89,10 @@ static void set_announced(mdns *m, const char *name) {
     snprintf(m->announced, sizeof m->announced, "%s", name);
     m->state = MDNS_ANNOUNCED;
     m->pause = FIRST_PAUSE;
-    if (renamed)
+    if (renamed && strcmp(name, m->name) == 0)
+        log_event(LOG_INFO, "mdns", LOG_TEXT("state", "announced"), LOG_TEXT("name", name),
+                  LOG_TEXT("msg", "no other computer on the network has this server's name any more"));
+    else if (renamed)
         log_event(LOG_WARNING, "mdns", LOG_TEXT("state", "renamed"), LOG_TEXT("name", name),
                   LOG_TEXT("msg", "another computer on the network has this server's name"));
     else if (news && may_tell(m, MDNS_ANNOUNCED))
@@ -303,7 +307,8 @@ void mdns_rename(mdns *m, const char *name) {
         return;
     memcpy(before, m->name, sizeof before);
     set_name(m, name);
-    if (strcmp(before, m->name) == 0)
+    bool lent = m->state == MDNS_ANNOUNCED && strcmp(m->announced, m->name) != 0;
+    if (strcmp(before, m->name) == 0 && !lent)
         return;
     m->announced[0] = '\0';
     m->told[MDNS_ANNOUNCED] = false;

@@ -37,7 +37,10 @@ typedef struct {
  */
 mdns *mdns_new(const mdns_options *options);
 
-/* Announces under another name from now on; the old one is taken back. */
+/*
+ * Announces under this name from now on; the old one is taken back. Where another computer had the name already, so that it was
+ * announced with a number behind it, it is tried once more. avahi-daemon's own new beginnings do the same.
+ */
 void mdns_rename(mdns *m, const char *name);
 
 /* Takes the announcement back; the loop then ends within a second at the most. */

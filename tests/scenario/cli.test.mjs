@@ -395,7 +395,7 @@ scenario('messages name what was typed and what would be right', async (s) => {
         assert.ok(message.includes(`"${host}"`), message);
     }
     assert.match(await told(['pair', '--host', 'fe80::1%eth0'], 64), /this computer only/);
-    assert.match((await s.run(['--data', s.data, 'list'], { expect: 64 })).stderr, /options come after the command/);
+    assert.match((await s.run(['--locked', 'list', '--data', s.data], { expect: 64 })).stderr, /options come after the command/);
 });
 
 scenario('standard streams that are closed', async (s) => {
@@ -486,4 +486,45 @@ scenario('texts of all kinds from the command line', async (s) => {
     phone.add('lists', 0, `\u001b]0;title\u0007${s.marker}`);
     await s.confirmed(phone);
     assert.ok(!(await s.cli(['list'])).stdout.includes('\u001b'));
+});
+
+/* [words, options that may stand between any two of them, and before and behind all] */
+const ANYWHERE = [
+    ['status'], ['list'], ['list --locked'], ['pending', '--json'], ['history', '--json'], ['export'], ['devices'], ['devices', '--json'],
+    ['devices rename ID name'], ['devices rename ID name', '--json'], ['jots', '--json'], ['jots get --all --to OUT'], ['jots get --to OUT --all'], ['pad 1'], ['pad 1 --set text', '--json'],
+    ['add --slot 2 some text', '--json'], ['edit ITEM other text'], ['done ITEM'], ['undone ITEM', '--json'], ['mv ITEM --slot 3'], ['fsck', '--json'], ['doctor'], ['diff STATE'],
+];
+scenario('options stand anywhere, also before the command and before its verb', async (s) => {
+    const item = await s.add(s.text('milk'));
+    await s.serve();
+    const phone = await s.phone();
+    await s.confirmed(phone);
+    phone.cut();
+    await s.server.stop();
+    const [{ id }] = await s.json(['devices']);
+    const [{ state }] = await s.json(['history']);
+    for (const [typed, more] of ANYWHERE) {
+        const words = typed.split(' ').map((word) => ({ ID: id, ITEM: item.id, OUT: s.file('out'), STATE: state })[word] ?? word);
+        const plain = await s.run([...words, '--data', s.data, ...(more ? [more] : [])], { expect: null });
+        assert.ok([0, 1].includes(plain.status), `${typed}: ${plain.stderr}`);
+        for (let at = 0; at <= words.length; at++) {
+            if (at > 0 && ['--to', '--set', '--slot'].includes(words[at - 1])) continue; // its value
+            for (const data of [['--data', s.data], [`--data=${s.data}`]]) {
+                const line = [...words.slice(0, at), ...data, ...(more ? [more] : []), ...words.slice(at)];
+                assert.ok([0, 1].includes((await s.run(line, { expect: null })).status), line.join(' '));
+            }
+        }
+    }
+    for (const line of [['devices', '--', 'rename', id, 'x'], ['--data', s.data], ['--data', s.data, 'lst'], ['--data']]) assert.equal((await s.run(line, { expect: null })).status, 64, line.join(' '));
+    // A phone in a folder.
+    const dir = s.file('phone');
+    await s.run(['phone', 'init', '--pairing', '-', '--state', dir], { input: JSON.stringify(await s.pair()) });
+    for (const words of [['add', '--slot', '2', 'text'], ['list', '--json'], ['list', '--slot', '2'], ['export'], ['jot', 'add', '--text', 'text', 'N'], ['jot', 'list'], ['pad', '1', '--set', 'text']])
+        for (let at = 0; at <= words.length; at++) {
+            if (at > 0 && ['--slot', '--text', '--set'].includes(words[at - 1])) continue;
+            const n = String(at + 1);
+            await s.run(['phone', ...[...words.slice(0, at), '--state', dir, ...words.slice(at)].map((word) => (word === 'N' ? n : word))], { expect: words[0] === 'pad' && at > 0 ? 1 : 0 }); // 1: it says that already
+        }
+    await s.run(['phone', '--json', 'list', '--state', dir]);
+    await s.run(['phone', '--state', dir, 'jot', '--text', 'text', 'add', '9']);
 });

@@ -49,6 +49,31 @@ scenario('settings that are fine', async (s) => {
     assert.equal((await s.run(['serve', '-n', '--config', '/dev/null'])).status, 0);
 });
 
+/* [variable, what is said of it; null: nothing] */
+const VARIABLES = [
+    ['TRIVET_PROT', /^TRIVET_PROT in the environment is no setting and does nothing; is it TRIVET_PORT\?$/m],
+    ['TRIVET_ONTIE', /^TRIVET_ONTIE .* is it TRIVET_ON_TIE\?$/m],
+    ['TRIVET_SOMETHING_ELSE_ENTIRELY', /^TRIVET_SOMETHING_ELSE_ENTIRELY .*trivet\.conf\(5\) lists those that there are$/m],
+    ['TRIVET_', /^TRIVET_ in the environment/m],
+    ['TRIVET_\x1b[31m', /^TRIVET_[^\x1b]* in the environment/m],
+    ['TRIVET_DATA', null],
+    ['TRIVET', null],
+    ['MYTRIVET_PORT', null],
+];
+scenario('variables that are no settings are told, each on a line, and do nothing', async (s) => {
+    for (const [name, said] of VARIABLES) {
+        const { stdout, stderr } = await s.run(['serve', '-n'], { env: { [name]: s.data } });
+        assert.match(stdout, /are fine|is fine/);
+        if (said) assert.match(stderr.replace(/^trivet: /gm, ''), said);
+        else assert.equal(stderr, '', name);
+    }
+    const server = await s.serve({ env: { TRIVET_PROT: '1', TRIVET_ALOW: 'any' } });
+    assert.match(server.stderr, /TRIVET_PROT .*TRIVET_PORT/);
+    assert.match(server.stderr, /TRIVET_ALOW .*TRIVET_ALLOW/);
+    assert.equal((await s.json(['status'])).allow, 'local');
+    assert.equal((await s.run(['status', '--data', s.data], { env: { TRIVET_PROT: '1' } })).stderr, '', 'of no concern to other commands');
+});
+
 scenario('what is printed can be read again', async (s) => {
     const env = { TRIVET_NAME: 'Küche', TRIVET_ASK_TIMEOUT: '90s', TRIVET_MAX_MESSAGE: '70000', TRIVET_ALLOW: 'any', TRIVET_LARGE_CHANGE: '0.25' };
     const { stdout } = await s.run(['serve', '--print-config', '--port', '81'], { env });

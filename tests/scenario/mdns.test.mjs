@@ -77,18 +77,40 @@ scenario('two servers with one name', async (s) => {
         await s.eventually(`${name} is found at its port`, () => B.seen[name]?.[0].port === server.port);
 }, here);
 
-scenario('avahi-daemon dies and comes back', async (s) => {
-    const server = await s.serve({ mdns: true, ...C.at, env: { ...C.at.env, TRIVET_NAME: 'phoenix' } });
-    await server.says(/state=announced name=phoenix/);
+/* A server on `host` that is announced as `name` #2, since one on A had the name, which has gone since. */
+async function heir(s, host, name) {
+    const first = await s.serve({ mdns: true, ...A.at, data: s.file('first'), env: { ...A.at.env, TRIVET_NAME: name } });
+    await first.says(/state=announced/);
+    const server = await s.serve({ mdns: true, ...host.at, env: { ...host.at.env, TRIVET_NAME: name } });
+    await server.says(/state=renamed/);
+    await found(s, B, `${name} #2`);
+    await first.stop();
+    await gone(s, B, name);
+    assert.deepEqual((await s.json(['status'])).mdns, { state: 'announced', name: `${name} #2` });
+    return server;
+}
+
+scenario('a name that another computer had, and gave back: SIGHUP tries it once more', async (s) => {
+    const server = await heir(s, B, 'heir');
+    server.child.kill('SIGHUP');
+    await s.eventually('its own name', async () => (await s.json(['status'])).mdns.name === 'heir');
+    await s.eventually('found under it', () => B.seen.heir?.[0].port === server.port);
+    await gone(s, B, 'heir #2');
+    assert.equal(server.stderr.match(/state=renamed/g).length, 1, server.stderr);
+}, here);
+
+scenario('avahi-daemon dies and comes back, and the name that another computer had is tried once more', async (s) => {
+    const server = await heir(s, C, 'phoenix');
     await C.avahi.kill();
     await server.says(/state=waiting reason="avahi-daemon is not running"/);
     assert.equal((await s.json(['status'])).mdns.state, 'waiting');
     await s.cli(['status']);
     await C.avahi.start();
     await found(s, B, 'phoenix');
-    await s.eventually('the server knows', async () => (await s.json(['status'])).mdns.state === 'announced');
+    await s.eventually('the server knows', async () => (await s.json(['status'])).mdns.name === 'phoenix');
     await server.stop();
     assert.equal(server.stderr.match(/state=waiting/g).length, 1, server.stderr);
+    assert.match(server.stderr, /level=info event=mdns state=announced name=phoenix msg="no other computer/);
 }, here);
 
 scenario('settings that are read again give it another name', async (s) => {
