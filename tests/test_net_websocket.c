@@ -357,6 +357,8 @@ static void test_ping_flood(void **state) {
         p += 6 + sizeof payload;
     }
     raw_send(&server, &raw, batch, (size_t)(p - batch));
+    for (int turn = 0; turn < 500; turn++) /* all of it is read before a byte is taken */
+        uv_run(&server.loop, UV_RUN_NOWAIT);
     while (latest != PINGS) {
         size_t header, len;
 
@@ -369,6 +371,39 @@ static void test_ping_flood(void **state) {
     assert_true(pongs < PINGS);
     free(batch);
     raw_close(&raw);
+    test_server_stop(&server);
+}
+
+/* Who sends without end is read for a while, then others are: a turn of the loop answers one and the other. */
+static void test_turns(void **state) {
+    enum { PINGS = 20000 };
+    websocket_options options = WEBSOCKET_OPTIONS_INIT;
+    uint8_t *batch = malloc(PINGS * 6u);
+    raw_client other;
+    unsigned pongs = 0;
+
+    (void)state;
+    start_with(options);
+    raw_websocket(&server, &raw);
+    raw_websocket(&server, &other);
+    for (unsigned i = 0; i < PINGS; i++)
+        memcpy(batch + 6u * i, "\x89\x80\0\0\0\0", 6);
+    assert_int_equal(send(raw.fd, batch, PINGS * 6u, MSG_DONTWAIT | MSG_NOSIGNAL), PINGS * 6);
+    assert_int_equal(send(raw.fd, batch, PINGS * 6u, MSG_DONTWAIT | MSG_NOSIGNAL), PINGS * 6);
+    assert_int_equal(send(raw.fd, batch, PINGS * 6u, MSG_DONTWAIT | MSG_NOSIGNAL), PINGS * 6);
+    assert_int_equal(send(other.fd, batch, 6, MSG_NOSIGNAL), 6);
+    uv_run(&server.loop, UV_RUN_NOWAIT);
+    raw_receive(&other);
+    assert_int_equal(other.len, 2);
+    for (size_t before = SIZE_MAX; before != raw.len; pongs = (unsigned)(raw.len / 2)) {
+        before = raw.len;
+        raw_receive(&raw);
+    }
+    assert_in_range(pongs, 1, 4 * 65536 / 6 + 1); /* of 60,000 */
+    RAW_UNTIL(&server, &raw, raw.len == 3 * 2 * PINGS);
+    free(batch);
+    raw_close(&raw);
+    raw_close(&other);
     test_server_stop(&server);
 }
 
@@ -499,6 +534,7 @@ int main(void) {
         cmocka_unit_test(test_message_larger_than_the_queue),
         WITH_SERVER(test_patient_reader),
         cmocka_unit_test(test_ping_flood),
+        cmocka_unit_test(test_turns),
         cmocka_unit_test(test_pings_and_silence),
         cmocka_unit_test(test_reading_is_life),
         WITH_SERVER(test_many_small_messages),

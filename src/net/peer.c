@@ -14,7 +14,8 @@
 #include "websocket_stream.h"
 
 enum {
-    MAX_UNSENT = 1 << 20 /* bytes of answers that a pipelining peer may leave unread */
+    MAX_UNSENT = 1 << 16, /* bytes of answers that a pipelining peer may leave unread */
+    READ_IN_TURN = 4096   /* bytes: a hundred small requests */
 };
 
 typedef struct {
@@ -311,14 +312,17 @@ static void receive(peer *p, const char *data, size_t len) {
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-    (void)handle;
+    peer *p = handle->data;
+
     (void)suggested;
-    scratch_to_read(buf);
+    scratch_to_read_in_turn(buf, &p->filled, 1, READ_IN_TURN);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     peer *p = stream->data;
 
+    if (scratch_turn_over(&p->filled, n, buf))
+        return;
     if (n > 0) {
         receive(p, buf->base, (size_t)n);
     } else if (n == UV_EOF && p->queued > 0) { /* it may still want its answers */

@@ -43,6 +43,7 @@ struct peer {
     http_parser *http; /* NULL after the upgrade or the last answer */
     uint64_t deadline; /* ms, the loop's clock: the end of its time in `list` */
     size_t queued;     /* bytes of answers that wait to be sent */
+    uint8_t filled;    /* reads in this turn, scratch.h */
     bool lingering, closing, loopback;
     int verdict; /* while judged: the close code that waits for it, and the reason */
     const char *verdict_reason;

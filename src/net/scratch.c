@@ -27,3 +27,28 @@ void scratch_to_read(uv_buf_t *buf) {
     scratch *s = scratch_get();
     *buf = s ? uv_buf_init(s->read, sizeof s->read) : uv_buf_init(NULL, 0);
 }
+
+enum { TURN_OVER = UINT8_MAX };
+
+void scratch_to_read_in_turn(uv_buf_t *buf, uint8_t *filled, uint8_t turns, size_t most) {
+    if (*filled >= turns) {
+        *filled = TURN_OVER;
+        *buf = uv_buf_init(NULL, 0);
+        return;
+    }
+    scratch_to_read(buf);
+    if (buf->len > most)
+        buf->len = most;
+}
+
+bool scratch_turn_over(uint8_t *filled, ssize_t n, const uv_buf_t *buf) {
+    if (n == UV_ENOBUFS && *filled == TURN_OVER) { /* and not out of memory */
+        *filled = 0;
+        return true;
+    }
+    if (n > 0 && (size_t)n == buf->len)
+        ++*filled;
+    else
+        *filled = 0;
+    return false;
+}

@@ -8,6 +8,7 @@
 #ifndef TRIVET_NET_SCRATCH_H
 #define TRIVET_NET_SCRATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -23,5 +24,16 @@ scratch *scratch_get(void);
 
 /* For uv_alloc_cb: the room to read to; none (which libuv tells as UV_ENOBUFS) where memory is out. */
 void scratch_to_read(uv_buf_t *buf);
+
+/*
+ * How much of one connection is read before others have their turn. libuv reads on for as long as the room that it is
+ * given is filled, 32 times, which for those who send small requests and pings is tens of milliseconds of work. So a
+ * reader counts in a byte of its own how often that has happened, and at `turns` gives no room: libuv tells UV_ENOBUFS, goes on
+ * with the others, and comes back.
+ */
+void scratch_to_read_in_turn(uv_buf_t *buf, uint8_t *filled, uint8_t turns, size_t most);
+
+/* First thing in such a reader's uv_read_cb. True: nothing has come, its turn is over. */
+bool scratch_turn_over(uint8_t *filled, ssize_t n, const uv_buf_t *buf);
 
 #endif

@@ -33,6 +33,7 @@ enum {
     GATHER_MAX = 16384,                /* larger frames go out by themselves */
     DEFAULT_MESSAGE_LIMIT = 50u << 20, /* protocol §1 */
     MAX_REASON = FRAMES_MAX_CONTROL - 2,
+    READS_IN_TURN = 4, /* of SCRATCH_READ each */
     ALIVE_BYTES = 4096 /* read between two looks */
 };
 
@@ -56,6 +57,7 @@ struct websocket {
     enum state state;
     uint8_t pong_len;
     uint8_t open_handles;
+    uint8_t filled; /* reads in this turn, scratch.h */
     bool server;
     bool deaf;     /* the input is out of step: bytes are thrown away until the stream ends */
     bool shut;     /* uv_shutdown was asked for */
@@ -505,14 +507,17 @@ static void receive(websocket *ws, const uint8_t *data, size_t len) {
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-    (void)handle;
+    websocket *ws = handle->data;
+
     (void)suggested;
-    scratch_to_read(buf);
+    scratch_to_read_in_turn(buf, &ws->filled, READS_IN_TURN, SCRATCH_READ);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     websocket *ws = stream->data;
 
+    if (scratch_turn_over(&ws->filled, n, buf))
+        return;
     if (n > 0)
         receive(ws, (const uint8_t *)buf->base, (size_t)n);
     else if (n < 0)

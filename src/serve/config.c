@@ -169,7 +169,10 @@ static void describe(const struct key *k, char *out, size_t size) {
     } else if (k->kind == PROGRAM) {
         snprintf(out, size, "the absolute path of a program, or nothing (without arguments)");
     } else if (k->kind == TEXT) {
-        snprintf(out, size, "a text of at most %zu bytes (UTF-8, no control characters)", k->size - 1);
+        snprintf(
+            out, size,
+            "a text of at most %zu bytes (UTF-8, no control characters, no semicolon that begins a word)",
+            k->size - 1);
     } else {
         format_number(k, k->min, least, sizeof least);
         format_number(k, k->max, most, sizeof most);
@@ -244,12 +247,14 @@ static bool set_choice(const struct key *k, char *field, const char *value) {
     return false;
 }
 
-/* A name goes into JSON and onto terminals. */
+/* A name goes into JSON and onto terminals; and what config_print writes must be read as the same, wherever it came from: a file
+ * has a comment begin with a semicolon behind a space, and spaces around a value do not count there. */
 static bool is_plain_text(const char *value) {
     utf8_check_state utf8 = UTF8_CHECK_INIT;
 
     for (const char *p = value; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
+        if ((unsigned char)*p < ' ' || *p == 0x7f || (*p == ';' && (p == value || p[-1] == ' ')) ||
+            (*p == ' ' && (p == value || p[1] == '\0')))
             return false;
     return utf8_check(&utf8, (const uint8_t *)value, strlen(value)) && utf8_check_complete(&utf8);
 }

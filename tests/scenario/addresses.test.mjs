@@ -109,6 +109,61 @@ scenario('allow = local refuses who is not near; allow = any says that it does n
     assert.equal((await s.json(['status'])).allow, 'any');
 }, here);
 
+/* A program for node on host B: connects to A's port from each address and says which of them still stand after a moment. */
+const STANDING = `
+const net = require('node:net');
+const [port, host, ...sources] = process.argv.slice(1);
+const sockets = sources.map((localAddress) => net.connect({ port, host, localAddress }).on('error', () => {}).resume());
+setTimeout(() => process.stdout.write(sources.filter((_, i) => sockets[i].readyState === 'open').join(' '), () => process.exit()), 1000);
+`;
+
+scenario('places are counted for a whole /64', async (s) => {
+    const { port } = await s.serve({ ...A.at, env: { TRIVET_PEERS_PER_ADDRESS: '3', TRIVET_ALLOW: 'any' } });
+    const one = Array.from({ length: 8 }, (_, i) => `fd77::b${i}`), other = ['fd77:0:0:1::b0', 'fd77:0:0:1::b1'];
+    // Deprecated, so that nobody uses them who does not ask for them.
+    for (const address of [...one, ...other]) B.ip('addr', 'add', `${address}/64`, 'dev', 'v0', 'nodad', 'preferred_lft', '0');
+    A.ip('-6', 'route', 'add', 'fd77:0:0:1::/64', 'dev', 'v0');
+    const standing = (await B.run([process.execPath, '-e', STANDING, String(port), 'fd77::1', ...one, ...other])).trim().split(' ');
+    assert.equal(standing.filter((address) => one.includes(address)).length, 3, `${standing}`);
+    assert.deepEqual(standing.filter((address) => other.includes(address)), other, 'the neighbours have places of their own');
+}, here);
+
+/* From an address that nobody has, so that nothing ends what they began: the first packet of a connection, again and again. */
+const HALF_OPEN = `
+import socket, struct, sys
+target, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+to = socket.inet_aton(target)
+def checksum(data):
+    total = sum(struct.unpack('!%dH' % (len(data) // 2), data))
+    total = (total >> 16) + (total & 0xffff)
+    return ~(total + (total >> 16)) & 0xffff
+for i in range(count):
+    source = socket.inet_aton('10.77.0.%d' % (100 + i % 100))
+    tcp = lambda check: struct.pack('!HHLLBBHHH', 1024 + i % 60000, port, i * 1000, 0, 5 << 4, 2, 64240, check, 0)
+    check = checksum(source + to + struct.pack('!BBH', 0, 6, 20) + tcp(0))
+    ip = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 40, i & 0xffff, 0, 64, 6, 0, source, to)
+    raw.sendto(ip + tcp(check), (target, 0))
+`;
+
+scenario('connections that are half open: begun by thousands, and never gone on with', async (s, t) => {
+    const { port, pid } = await s.serve(A.at);
+    const phone = await paired(s, 'p', JSON.parse((await s.run(['pair', '--json', '--data', s.data], A.at)).stdout));
+    const memory = () => Number(fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+)/m)[1]);
+    const ran = () => fs.readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0] / 1e6, 0);
+    await phone(['sync']);
+    const before = { memory: memory(), ran: ran() };
+    await B.run(['/usr/bin/python3', '-c', HALF_OPEN, A.address, String(port), '20000']);
+    const open = (await A.run(['cat', '/proc/net/tcp', '/proc/net/tcp6'])).match(/ 03 /g)?.length; // SYN_RECV
+    const after = { memory: memory(), ran: ran() };
+    t.diagnostic(`20,000 half-open connections, ${open} of them kept by the system: ${after.memory - before.memory} kB more, ${(after.ran - before.ran).toFixed(1)} ms of processor time`);
+    // The system sees to them: the server is told of a connection only when it stands.
+    assert.ok(open > 50, `${open}`);
+    assert.ok(after.memory - before.memory < 1024);
+    assert.ok(after.ran - before.ran < 100);
+    await phone(['sync']);
+}, here);
+
 scenario('--host NAME: every address that the name has', async (s) => {
     const found = [...new Set((await dns.lookup('localhost', { all: true })).map(({ address }) => address))];
     const server = await s.serve({ args: ['--host', 'localhost'], ready: false });

@@ -83,6 +83,17 @@ scenario('what is printed can be read again', async (s) => {
     assert.equal((await s.run(['serve', '--print-config', '--config', s.file('printed.conf')])).stdout, stdout);
 });
 
+/* A comment begins with a semicolon behind a space, or where a value would; such a value could not be printed. */
+scenario('a value that a file cannot say is no value', async (s) => {
+    for (const name of [';x', 'a ;b', ' a', 'a ', '; ']) {
+        const { status, errors } = await check(s, '', { env: { TRIVET_NAME: name } });
+        assert.equal(status, 78, name);
+        assert.match(errors[0], /^in the environment: TRIVET_NAME: name: expected a text .* no semicolon that begins a word\)/);
+    }
+    assert.equal((await check(s, 'name =;x')).status, 78, 'not taken for a comment, and not for a name either');
+    assert.equal((await check(s, '', { env: { TRIVET_NAME: 'a;b' } })).status, 0);
+});
+
 scenario('every error is told, with its place and what is allowed', async (s) => {
     const { status, errors } = await check(
         s,
