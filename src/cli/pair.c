@@ -72,17 +72,18 @@ static void note_name(const char *host) {
 
 int cli_pair(int argc, char **argv) {
     const char *host = NULL, *name = NULL, *replace = NULL;
-    bool web = false;
+    bool web = false, v2 = false;
     const cli_option options[] = {
         {"host", "HOST", "the address or name to put into the code", .string = &host},
         {"name", "NAME", "what to call the device", .string = &name},
         {"replace", "DEVICE", "the code is for the successor of this device", .string = &replace},
+        {"v2", NULL, "a code without the secret of version 1; the app cannot use it", .flag = &v2},
         {"web", NULL, "a code for the phone's browser (not in this version)", .flag = &web},
         CLI_OPTIONS_END,
     };
     const cli_usage usage = {
         "pair",
-        "[--host HOST] [--name NAME] [--replace DEVICE]",
+        "[--host HOST] [--name NAME] [--replace DEVICE] [--v2]",
         "Makes a new device and shows the code that its phone scans. A code is for one phone and\n"
         "lapses after 10 minutes if it was not used. The successor of a device goes on where that\n"
         "one was; the old one is revoked once the new code is used.",
@@ -100,10 +101,10 @@ int cli_pair(int argc, char **argv) {
         return print_failure(EX_UNAVAILABLE,
                              "this version has no page for a phone's browser; leave --web out and use the "
                              "app");
-    status = client_request(
-        &common,
-        json_pack("{s:s, s:s*, s:s*, s:s*}", "do", "pair", "host", host, "name", name, "replace", replace),
-        NULL, 0, CLIENT_NETWORK | CLIENT_AWAIT, &r);
+    status = client_request(&common,
+                            json_pack("{s:s, s:s*, s:s*, s:s*, s:b}", "do", "pair", "host", host, "name",
+                                      name, "replace", replace, "v2", v2),
+                            NULL, 0, CLIENT_NETWORK | CLIENT_AWAIT, &r);
     if (status != 0)
         return status;
     note_server(&common, &r);

@@ -221,6 +221,11 @@ int discover_computer(phone_folder *f, bool *moved, edit_error *err) {
         return refuse(err, EX_NOPERM,
                       "this pairing does not say which device it is, so no computer can prove that it is the "
                       "right one; pair anew with what `trivet pair --json` prints");
+    if (pairing->secret[0] == '\0')
+        return refuse(err, EX_NOPERM,
+                      "this pairing is for version 2 alone and has no secret, by which a computer could "
+                      "prove beforehand "
+                      "that it is the right one; leave --discover out");
     int known = at_known_address(f, err);
     if (known != 0)
         return known > 0 ? 0 : -1;

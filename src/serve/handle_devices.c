@@ -107,10 +107,12 @@ int handle_pair(request *r) {
     trivet_proto_pairing pairing = {.has_k = true};
     const char *name, *host, *replaces;
     device made, replaced;
+    bool v2;
     int result = -1;
 
     if (request_string(r, "name", &name) != 0 || request_string(r, "host", &host) != 0 ||
-        request_string(r, "replace", &replaces) != 0 || pairing_port(r, &pairing.port) != 0 ||
+        request_string(r, "replace", &replaces) != 0 || request_flag(r, "v2", &v2) != 0 ||
+        pairing_port(r, &pairing.port) != 0 ||
         pairing_host(r, host ? host : r->ctx->ip, pairing.ip, sizeof pairing.ip) != 0)
         return -1;
     if (name && (name[0] == '\0' || strlen(name) > DEVICE_NAME_MAX))
@@ -124,6 +126,8 @@ int handle_pair(request *r) {
         request_refuse_store(r, &err);
         goto out;
     }
+    if (v2) /* nobody ever knows it, so version 1 is of no use to anybody */
+        sodium_memzero(pairing.secret, sizeof pairing.secret);
     snprintf(pairing.device, sizeof pairing.device, "%s", made.id);
     snprintf(pairing.name, sizeof pairing.name, "%s", r->ctx->server_name ? r->ctx->server_name : "");
     result = answer_pairing(r, &pairing);

@@ -58,10 +58,13 @@ int pairing_show(FILE *out, const trivet_proto_pairing *pairing, bool colour) {
         goto out;
     fputc('\n', out);
     draw(out, code, colour);
-    fprintf(out, "\nScan this with the phone, or type it in:\n\n");
+    /* Without a secret there is nothing that a person would type. */
+    fprintf(out, "\nScan this with the phone%s:\n\n", pairing->secret[0] ? ", or type it in" : "");
     fprintf(out, "    address   %s\n    port      %u\n", pairing->ip, (unsigned)pairing->port);
     if (pairing->secret[0])
         fprintf(out, "    secret    %s\n", pairing->secret);
+    else
+        fprintf(out, "    device    %s, version 2 of the protocol only\n", pairing->device);
     fprintf(out, "\nThe code is for one phone, and lapses if it is not used within 10 minutes.\n");
     result = ferror(out) || fflush(out) != 0 ? -1 : 0;
 out:

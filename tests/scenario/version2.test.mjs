@@ -361,6 +361,61 @@ scenario('trivet phone: version 2 by itself, the device key kept, --v1 only when
     assert.match(revoked.stderr, /could not prove/);
 });
 
+scenario('trivet pair --v2: a code without a secret, which version 1 is of no use with', async (s) => {
+    await s.serve();
+    const { stdout } = await s.cli(['pair', '--v2']);
+    assert.match(stdout, /Scan this with the phone:[\s\S]*device {4}[0-9a-f]{8}, version 2/);
+    assert.doesNotMatch(stdout, /secret/);
+    const pairing = await s.json(['pair', '--v2', '--name', 'tablet']);
+    s.planted.add(pairing.k);
+    assert.deepEqual(Object.keys(pairing).sort(), ['device', 'ip', 'k', 'name', 'port', 'v']);
+    const run = (args, options) => s.run(['phone', '--state', s.file('p'), ...args], options);
+    await run(['init', '--pairing', '-'], { input: JSON.stringify({ ...pairing, ip: '127.0.0.1', port: s.server.port }) });
+    await run(['add', s.text('milk')]);
+    assert.match((await run(['sync', '--v1'], { expect: 64 })).stderr, /version 2 of the protocol alone/);
+    assert.match((await run(['sync', '--discover'], { expect: 77 })).stderr, /leave --discover out/);
+    for (const secret of ['', '00000000-0000-4000-8000-000000000000']) {
+        const old = new App({ host: '127.0.0.1', port: s.server.port, secret });
+        assert.equal((await old.sync()).code, 4001);
+    }
+    await run(['sync']);
+    await run(['sync']);
+    assert.ok(itemWith(await s.export(), s.text('milk')));
+    assert.equal((await s.json(['devices'])).find((d) => d.id === pairing.device).protocol, 2);
+});
+
+scenario("trivet phone answers questions over version 2: a tie with --pick, a large change with --use", async (s) => {
+    await s.serve();
+    const pairing = await s.pair();
+    const file = s.file('p/phone.json');
+    const run = (args, options) => s.run(['phone', '--state', s.file('p'), ...args], options);
+    await run(['init', '--pairing', '-'], { input: JSON.stringify({ ...pairing, ip: '127.0.0.1', port: s.server.port }) });
+    const empty = fs.readFileSync(file);
+    const ids = [];
+    for (let i = 0; i < 12; i++) ids.push((await s.add(s.text(`item ${i}`))).id);
+    await run(['sync']);
+    for (const side of ['phone', 'computer']) {
+        await s.edit(ids[0], s.text(`of the computer, ${side}`));
+        const { updatedAt } = itemWith(await s.export(), s.text(`of the computer, ${side}`));
+        const kept = JSON.parse(fs.readFileSync(file));
+        const item = kept.state.lists.flat().find((candidate) => candidate.id === ids[0]);
+        Object.assign(item, { text: s.text(`of the phone, ${side}`), updatedAt });
+        fs.writeFileSync(file, JSON.stringify(kept));
+        await run(['sync', '--pick', side]);
+        assert.ok(itemWith(await s.export(), s.text(`of the ${side}, ${side}`)), side);
+        assert.deepEqual(texts(JSON.parse((await run(['export'])).stdout)), texts(await s.export()));
+    }
+    for (const [use, left] of [['both', 12], ['computer', 12], ['phone', 0]]) {
+        await run(['sync']); // or a phone with nothing is what it was before (merge §10)
+        fs.writeFileSync(file, empty); // wiped
+        await run(['sync', '--use', use]);
+        assert.equal(texts(await s.export()).lists.flat().length, left, use);
+        assert.deepEqual(texts(JSON.parse((await run(['export'])).stdout)), texts(await s.export()), use);
+    }
+    assert.deepEqual(await s.pending(), []);
+    assert.equal(s.server.stderr.match(/event=question_answered/g).length, 5);
+});
+
 test('the transcript in proto/README.md is that session, byte for byte', () => {
     const readme = fs.readFileSync(path.join(ROOT, 'proto/README.md'), 'utf8').replace(/\s+/g, '');
     const [session] = vectors.v2;
