@@ -335,7 +335,7 @@ const ATTACKS = {
     'a phone: escapes': bomb((n) => `{"type":"debug_log","lines":["${'\\u0000'.repeat(n / 6)}"]}`),
     'a phone: a state of nesting': bomb((n) => `{"type":"state_sync","lists":${'['.repeat(n)}`),
     'a phone: a state of numbers': bomb((n) => `{"type":"state_sync","lists":[[${'1,'.repeat(n / 2)}1]],"lockedLists":[],"listsCategories":[],"lockedListsCategories":[],"since":0}`),
-    'a phone: a state of empty items': bomb((n) => `{"type":"state_sync","lists":[[${Array.from({ length: n / 75 }, (_, i) => `{"id":"${i}","text":"","done":false,"position":0,"createdAt":0,"updatedAt":0}`).join(',')}]],"lockedLists":[],"listsCategories":[],"lockedListsCategories":[],"since":0}`),
+    'a phone: a state of empty items, the last one refused': bomb((n) => `{"type":"state_sync","lists":[[${Array.from({ length: n / 75 }, (_, i) => `{"id":"${i}","text":"","done":false,"position":0,"createdAt":0,"updatedAt":0}`).join(',')},{}]],"lockedLists":[],"listsCategories":[],"lockedListsCategories":[],"since":0}`),
     'a phone: a message that never ends': () => asPhone(async (app) => {
         const piece = many(16, frame(0x00, 'x'.repeat(65000)));
         app.socket._socket.write(frame(0x01, '{'));
