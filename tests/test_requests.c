@@ -253,7 +253,7 @@ static void test_refusals(void **state) {
         {"{\"do\":\"pair\",\"replace\":\"nobody\"}", EX_NOINPUT},
         {"{\"do\":\"pair\",\"host\":\"a b\"}", EX_USAGE},
         {"{\"do\":\"pair\",\"host\":\"\"}", EX_USAGE},
-        {"{\"do\":\"pair\",\"v2\":1}", EX_USAGE},
+        {"{\"do\":\"pair\",\"v2\":1}", EX_PROTOCOL},
         {"{\"do\":\"pair\",\"host\":\"192.168.1.5:80\"}", EX_USAGE},
         {"{\"do\":\"pair\",\"port\":70000}", EX_USAGE},
         {"{\"do\":\"pair\",\"name\":\"\"}", EX_USAGE},
