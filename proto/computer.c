@@ -276,31 +276,45 @@ static int too_fast(trivet_proto_computer *c) {
     return TRIVET_PROTO_ESTATE;
 }
 
+int proto_computer_take(trivet_proto_computer *c, const proto_decoded *decoded) {
+    trivet_proto_message message = decoded->message;
+    if (decoded->piece != NULL)
+        return piece_came(c, decoded->piece, decoded->piece_len);
+    if (c->unpaid && !proto_bucket_take(&c->rate, c->now)) {
+        trivet_proto_message_release(&message);
+        return too_fast(c);
+    }
+    if (decoded->result == TRIVET_PROTO_OK)
+        return handle(c, &message);
+    if (decoded->result == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(&c->session);
+    if (message.type == TRIVET_PROTO_STATE_SYNC)
+        return state_refused(c, &decoded->error);
+    if (message.type == TRIVET_PROTO_FILE_RESPONSE)
+        file_came(c);
+    return proto_session_refused(&c->session, message.type, &decoded->error, c->now);
+}
+
+void proto_computer_decode(uint8_t kind, uint8_t *plain, size_t len, int version, proto_decoded *out) {
+    *out = (proto_decoded){.result = TRIVET_PROTO_OK};
+    if (kind == PROTO_KIND_JSON) {
+        out->result = proto_message_decode_steal(plain, len, TRIVET_PROTO_FROM_PHONE, version, &out->message,
+                                                 &out->error);
+    } else {
+        out->piece = plain;
+        out->piece_len = len;
+    }
+}
+
 static int receive_open(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len) {
     uint8_t *plain, kind;
     size_t plain_len;
-    trivet_proto_message message;
-    trivet_proto_error error = {"", ""};
+    proto_decoded decoded;
     int r = proto_session_open(&c->session, binary, data, len, &kind, &plain, &plain_len);
     if (r != TRIVET_PROTO_OK)
         return r;
-    if (kind != PROTO_KIND_JSON)
-        return piece_came(c, plain, plain_len);
-    if (c->unpaid && !proto_bucket_take(&c->rate, c->now)) {
-        free(plain);
-        return too_fast(c);
-    }
-    r = proto_message_decode_steal(plain, plain_len, TRIVET_PROTO_FROM_PHONE, c->session.version, &message,
-                                   &error);
-    if (r == TRIVET_PROTO_OK)
-        return handle(c, &message);
-    if (r == TRIVET_PROTO_ENOMEM)
-        return proto_session_out_of_memory(&c->session);
-    if (message.type == TRIVET_PROTO_STATE_SYNC)
-        return state_refused(c, &error);
-    if (message.type == TRIVET_PROTO_FILE_RESPONSE)
-        file_came(c);
-    return proto_session_refused(&c->session, message.type, &error, c->now);
+    proto_computer_decode(kind, plain, plain_len, c->session.version, &decoded);
+    return proto_computer_take(c, &decoded);
 }
 
 /* What ends the connection has done so when this returns. */
@@ -314,11 +328,7 @@ static bool is_of_wrong_sort(const trivet_proto_computer *c, bool binary) {
     return binary != (c->session.version == 2);
 }
 
-int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len,
-                                  int64_t now) {
-    trivet_proto_computer_tick(c, now);
-    if (!proto_session_is_open(&c->session))
-        return TRIVET_PROTO_ESTATE;
+bool proto_computer_admit(trivet_proto_computer *c, bool binary, size_t len, int64_t now) {
     c->unpaid = c->state == OPEN && binary && len >= PROTO_TRANSFER_FREE + TRIVET_PROTO_PIECE_ROOM &&
                 proto_receiving_expects(&c->receiving);
     if (!c->unpaid && !proto_bucket_take(&c->rate, now))
@@ -326,10 +336,21 @@ int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const u
     else if (len > trivet_proto_computer_message_limit(c))
         proto_session_close(&c->session, TRIVET_PROTO_CLOSE_TOO_LARGE, "the message is too large");
     else if (c->state == WRONG_KEY)
-        return TRIVET_PROTO_OK;
+        return false;
     else if (is_of_wrong_sort(c, binary))
         proto_computer_violation(c, binary ? "a binary message" : "a text message where a frame belongs");
-    else if (take_message(c, binary, data, len) == TRIVET_PROTO_ENOMEM)
+    else
+        return true;
+    return false;
+}
+
+int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len,
+                                  int64_t now) {
+    trivet_proto_computer_tick(c, now);
+    if (!proto_session_is_open(&c->session))
+        return TRIVET_PROTO_ESTATE;
+    if (proto_computer_admit(c, binary, len, now) &&
+        take_message(c, binary, data, len) == TRIVET_PROTO_ENOMEM)
         return TRIVET_PROTO_ENOMEM;
     return TRIVET_PROTO_OK;
 }

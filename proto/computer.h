@@ -49,6 +49,23 @@ struct trivet_proto_computer {
 /* Ends the connection with 4004, and gives ESTATE. */
 int proto_computer_violation(trivet_proto_computer *c, const char *reason);
 
+/* What was in a box: a message, or why there is none; or a piece of a file (malloc'd). */
+typedef struct {
+    int result;
+    trivet_proto_message message; /* where it was refused, its type alone */
+    trivet_proto_error error;
+    uint8_t *piece;
+    size_t piece_len;
+} proto_decoded;
+
+/* Touches no machine. `plain` is moved. */
+void proto_computer_decode(uint8_t kind, uint8_t *plain, size_t len, int version, proto_decoded *out);
+/* Acts on it; what it holds is moved. */
+int proto_computer_take(trivet_proto_computer *c, const proto_decoded *decoded);
+
+/* Whether a message may come now: neither too fast nor too large, and of the right sort. False has closed. */
+bool proto_computer_admit(trivet_proto_computer *c, bool binary, size_t len, int64_t now);
+
 /* A message that came before OPEN. What ends the connection has done so when this returns. */
 int proto_computer_opening(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len);
 void proto_computer_drop_waiting(trivet_proto_computer *c);

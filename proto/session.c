@@ -370,61 +370,103 @@ static int violation(proto_session *session, const char *reason) {
     return TRIVET_PROTO_ESTATE;
 }
 
-static int open_envelope(proto_session *session, const uint8_t *data, size_t len, uint8_t **plain,
-                         size_t *plain_len) {
+void proto_session_lend(const proto_session *session, const uint8_t *data, size_t len, proto_box *out) {
+    *out = (proto_box){.version = session->version, .counter = session->received, .data = data, .len = len};
+    memcpy(out->key, session->version == 1 ? session->key : session->receive_key, sizeof out->key);
+}
+
+static int open_envelope(proto_box *box) {
     proto_envelope envelope;
-    uint8_t nonce[PROTO_NONCE_LEN];
-    int r = proto_envelope_find(data, len, &envelope);
+    int r = proto_envelope_find(box->data, box->len, &envelope);
+    box->kind = PROTO_KIND_JSON;
     if (r == 0)
-        return violation(session, "plaintext where an encrypted message belongs");
-    if (r < 0 || !proto_envelope_nonce(&envelope, nonce))
-        return violation(session, "a damaged envelope");
-    if (proto_nonces_has(&session->nonces, nonce))
+        box->flaw = "plaintext where an encrypted message belongs";
+    else if (r < 0 || !proto_envelope_nonce(&envelope, box->nonce))
+        box->flaw = "a damaged envelope";
+    if (box->flaw != NULL)
+        return TRIVET_PROTO_EINPUT;
+    box->has_nonce = true;
+    return proto_envelope_open(&envelope, box->key, box->nonce, &box->plain, &box->plain_len);
+}
+
+/* A piece of a file is left where it is, after its kind. */
+static int open_frame(proto_box *box) {
+    int r =
+        proto_channel2_open_frame(box->key, box->counter, box->data, box->len, &box->plain, &box->plain_len);
+    if (r == TRIVET_PROTO_OK && (box->kind = box->plain[0]) == PROTO_KIND_JSON)
+        memmove(box->plain, box->plain + 1, box->plain_len + 1);
+    return r;
+}
+
+void proto_box_open(proto_box *box) {
+    box->result = box->version == 1 ? open_envelope(box) : open_frame(box);
+    sodium_memzero(box->key, sizeof box->key);
+}
+
+void proto_box_release(proto_box *box) {
+    if (box->plain != NULL)
+        sodium_memzero(box->plain, box->plain_len);
+    free(box->plain);
+    sodium_memzero(box->key, sizeof box->key);
+    box->plain = NULL;
+}
+
+/* A nonce that is used again closes whatever is in its box. */
+static int account_envelope(proto_session *session, const proto_box *box) {
+    if (box->has_nonce && proto_nonces_has(&session->nonces, box->nonce))
         return violation(session, "a nonce used twice");
-    if (session->nonces.count >= session->max_nonces) {
+    if (box->has_nonce && session->nonces.count >= session->max_nonces) {
         proto_session_close(session, TRIVET_PROTO_CLOSE_GOING_AWAY, "the channel is used up");
         return TRIVET_PROTO_ESTATE;
     }
-    r = proto_envelope_open(&envelope, session->key, nonce, plain, plain_len);
-    if (r == TRIVET_PROTO_EINPUT)
-        return violation(session, "a box that does not open");
-    if (r == TRIVET_PROTO_OK && proto_nonces_add(&session->nonces, nonce) == 0)
-        return TRIVET_PROTO_OK;
-    if (r == TRIVET_PROTO_OK) {
-        sodium_memzero(*plain, *plain_len);
-        free(*plain);
-    }
-    return proto_session_out_of_memory(session);
+    if (box->result == TRIVET_PROTO_EINPUT)
+        return violation(session, box->flaw != NULL ? box->flaw : "a box that does not open");
+    return box->result == TRIVET_PROTO_OK && proto_nonces_add(&session->nonces, box->nonce) == 0
+               ? TRIVET_PROTO_OK
+               : proto_session_out_of_memory(session);
+}
+
+static int account_frame(proto_session *session, const proto_box *box) {
+    if (session->received == UINT64_MAX)
+        return used_up(session);
+    if (box->result == TRIVET_PROTO_ENOMEM)
+        return proto_session_out_of_memory(session);
+    if (box->result != TRIVET_PROTO_OK)
+        return violation(session, "a frame that does not open");
+    session->received++;
+    return TRIVET_PROTO_OK;
+}
+
+int proto_session_account(proto_session *session, proto_box *box) {
+    int r = box->version == 1 ? account_envelope(session, box) : account_frame(session, box);
+    if (r != TRIVET_PROTO_OK)
+        proto_box_release(box);
+    return r;
 }
 
 int proto_session_try_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind,
                             uint8_t **plain, size_t *plain_len) {
-    if (session->received == UINT64_MAX)
-        return used_up(session);
-    int r = proto_channel2_open_frame(session->receive_key, session->received, data, len, plain, plain_len);
-    if (r == TRIVET_PROTO_ENOMEM)
-        return proto_session_out_of_memory(session);
-    if (r != TRIVET_PROTO_OK)
-        return r;
-    session->received++;
-    *kind = (*plain)[0];
-    if (*kind == PROTO_KIND_JSON) /* a piece of a file is left where it is */
-        memmove(*plain, *plain + 1, *plain_len + 1);
-    return TRIVET_PROTO_OK;
-}
-
-static int open_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind, uint8_t **plain,
-                      size_t *plain_len) {
-    int r = proto_session_try_frame(session, data, len, kind, plain, plain_len);
-    return r == TRIVET_PROTO_EINPUT ? violation(session, "a frame that does not open") : r;
+    proto_box box;
+    proto_session_lend(session, data, len, &box);
+    proto_box_open(&box);
+    bool foreign = box.result == TRIVET_PROTO_EINPUT && session->received != UINT64_MAX;
+    int r = foreign ? TRIVET_PROTO_EINPUT : proto_session_account(session, &box);
+    *kind = box.kind;
+    *plain = box.plain;
+    *plain_len = box.plain_len;
+    return r;
 }
 
 int proto_session_open(proto_session *session, bool binary, const uint8_t *data, size_t len, uint8_t *kind,
                        uint8_t **plain, size_t *plain_len) {
-    *kind = PROTO_KIND_JSON;
-    if (session->version == 1)
-        return binary ? violation(session, "a binary message")
-                      : open_envelope(session, data, len, plain, plain_len);
-    return binary ? open_frame(session, data, len, kind, plain, plain_len)
-                  : violation(session, "a text message where a frame belongs");
+    proto_box box;
+    if (binary != (session->version == 2))
+        return violation(session, binary ? "a binary message" : "a text message where a frame belongs");
+    proto_session_lend(session, data, len, &box);
+    proto_box_open(&box);
+    int r = proto_session_account(session, &box);
+    *kind = box.kind;
+    *plain = box.plain;
+    *plain_len = box.plain_len;
+    return r;
 }

@@ -106,6 +106,31 @@ int proto_session_send_piece(proto_session *session, uint32_t transfer, uint64_t
 int proto_session_open(proto_session *session, bool binary, const uint8_t *data, size_t len, uint8_t *kind,
                        uint8_t **plain, size_t *plain_len);
 
+/*
+ * The same in three steps, of which the second touches no session and may be another thread's: what opens it is lent, it
+ * is opened, and the session accounts for it. The first and the third come one pair after the other.
+ */
+typedef struct {
+    int version;
+    uint8_t key[32];  /* until it was opened */
+    uint64_t counter; /* version 2 */
+    const uint8_t *data;
+    size_t len;
+    int result;       /* OK; EINPUT: it does not open; ENOMEM */
+    const char *flaw; /* where it is not even an envelope: why not */
+    bool has_nonce;   /* version 1, and the next */
+    uint8_t nonce[PROTO_NONCE_LEN];
+    uint8_t kind;
+    uint8_t *plain; /* malloc'd, with a NUL after it */
+    size_t plain_len;
+} proto_box;
+
+void proto_session_lend(const proto_session *session, const uint8_t *data, size_t len, proto_box *out);
+void proto_box_open(proto_box *box);
+/* Where it is not OK, the session has closed, and the box was released; else `plain` is the caller's. */
+int proto_session_account(proto_session *session, proto_box *box);
+void proto_box_release(proto_box *box);
+
 /* A frame of version 2 alone, which may fail to open: EINPUT, and nothing happened. */
 int proto_session_try_frame(proto_session *session, const uint8_t *data, size_t len, uint8_t *kind,
                             uint8_t **plain, size_t *plain_len);

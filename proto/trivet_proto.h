@@ -243,6 +243,20 @@ void trivet_proto_computer_free(trivet_proto_computer *c);
 
 int trivet_proto_computer_receive(trivet_proto_computer *c, bool binary, const uint8_t *data, size_t len,
                                   int64_t now);
+
+/*
+ * The same for a large message, in three steps, of which the second may be another thread's: begin, open, end. Between begin
+ * and end the machine takes no other message; all else may be asked of it, its end included. `data` is from malloc and is
+ * taken over; NULL: it is not, for the machine is not open to large messages, has just closed, or there is no
+ * memory: receive says which. `end` frees `large`; where the machine is gone, free does.
+ */
+typedef struct trivet_proto_large trivet_proto_large;
+trivet_proto_large *trivet_proto_computer_begin(trivet_proto_computer *c, bool binary, uint8_t *data,
+                                                size_t len, int64_t now);
+void trivet_proto_large_open(trivet_proto_large *large);
+int trivet_proto_computer_end(trivet_proto_computer *c, trivet_proto_large *large, int64_t now);
+void trivet_proto_large_free(trivet_proto_large *large);
+
 void trivet_proto_computer_tick(trivet_proto_computer *c, int64_t now);
 int64_t trivet_proto_computer_deadline(const trivet_proto_computer *c); /* INT64_MAX: none */
 bool trivet_proto_computer_event(trivet_proto_computer *c, trivet_proto_event *out);

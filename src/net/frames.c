@@ -174,8 +174,10 @@ static int take_data(frames *f, const struct wslay_frame_iocb *frame, const fram
         len = f->len;
         f->message = NULL;
         drop_message(f);
-        events->on_message(owner, binary, message, len);
-        free(message);
+        if (!f->on_block || !f->on_block(owner, binary, message, len)) {
+            events->on_message(owner, binary, message, len);
+            free(message);
+        }
     }
     return 0;
 }
@@ -263,6 +265,8 @@ int frames_feed(frames *f, const uint8_t *data, size_t len, const frames_events 
             break;
         code = n < 0 ? CLOSE_PROTOCOL_ERROR : take_piece(f, &frame, events, owner);
     }
+    f->left = input.len;
+    f->unparsed -= input.len;
     input.len = 0;
     if (code == 0 && !f->stopped && f->unparsed == 0)
         return_context(f);

@@ -65,6 +65,9 @@ typedef struct {
     uint8_t opcode;      /* of the open message; 0: none */
     bool expects_masked; /* the server's end: RFC 6455 §5.1 */
     bool stopped;
+    /* NULL, or asked first where a message came in pieces: true takes `data`, a block from malloc, over. */
+    bool (*on_block)(void *owner, bool binary, uint8_t *data, size_t len);
+    size_t left; /* bytes at the end of what was fed last that were not taken, as an event stopped it */
 } frames;
 
 void frames_init(frames *f, bool server, size_t limit);

@@ -45,6 +45,7 @@ struct websocket {
     frames in;
     const websocket_events *events; /* NULL until the owner is known */
     void *owner;
+    websocket_block_fn *on_block; /* NULL: messages come to on_message alone */
     void (*gone)(void *context);
     void *context;
     char *address;
@@ -62,6 +63,9 @@ struct websocket {
     bool deaf;     /* the input is out of step: bytes are thrown away until the stream ends */
     bool shut;     /* uv_shutdown was asked for */
     bool received; /* the peer's close frame has come */
+    bool paused;
+    uint8_t *kept; /* read before the pause, and not looked at yet; NULL: nothing */
+    size_t kept_len;
 };
 
 /* One write that the stream did not take at once. */
@@ -95,6 +99,7 @@ static void on_handle_closed(uv_handle_t *handle) {
         ws->gone(ws->context);
     frames_release(&ws->in);
     free(ws->pong);
+    free(ws->kept);
     free(ws->address);
     free(ws->tcp);
     free(ws);
@@ -451,6 +456,12 @@ static void handle_message(void *owner, bool binary, const uint8_t *data, size_t
         ws->events->on_message(ws->owner, binary, data, len);
 }
 
+static bool handle_block(void *owner, bool binary, uint8_t *data, size_t len) {
+    websocket *ws = owner;
+
+    return ws->state == OPEN && ws->on_block(ws->owner, binary, data, len);
+}
+
 static void handle_ping(void *owner, const uint8_t *data, size_t len) {
     websocket *ws = owner;
 
@@ -484,6 +495,16 @@ static void handle_close(void *owner, int code) {
     }
 }
 
+static void keep(websocket *ws, const uint8_t *data, size_t len) {
+    ws->kept = malloc(len);
+    if (!ws->kept) {
+        end(ws);
+        return;
+    }
+    memcpy(ws->kept, data, len);
+    ws->kept_len = len;
+}
+
 static void receive(websocket *ws, const uint8_t *data, size_t len) {
     static const frames_events events = {handle_message, handle_ping, handle_close};
     int code;
@@ -501,6 +522,8 @@ static void receive(websocket *ws, const uint8_t *data, size_t len) {
     code = frames_feed(&ws->in, data, len, &events, ws);
     if (code != 0 && ws->state != GONE)
         fail(ws, code);
+    else if (ws->paused && ws->in.left > 0)
+        keep(ws, data + len - ws->in.left, ws->in.left);
     flush_gathered(ws);
     gathered.of = NULL;
     check_drained(ws);
@@ -548,10 +571,36 @@ websocket *websocket_new(uv_tcp_t *tcp, bool server, const char *address, const 
     return ws;
 }
 
+void websocket_take_blocks(websocket *ws, websocket_block_fn *fn) {
+    ws->on_block = fn;
+    ws->in.on_block = handle_block;
+}
+
+void websocket_pause(websocket *ws) {
+    ws->paused = true;
+    frames_stop(&ws->in);
+    uv_read_stop(stream_of(ws));
+}
+
+void websocket_resume(websocket *ws) {
+    uint8_t *data = ws->kept;
+    size_t len = ws->kept_len;
+
+    if (!ws->paused)
+        return;
+    ws->paused = false;
+    ws->kept = NULL;
+    ws->kept_len = 0;
+    receive(ws, data, len); /* with nothing, too: whole frames may stand in the reader */
+    free(data);
+    if (!ws->paused && ws->state != GONE && uv_read_start(stream_of(ws), on_alloc, on_read) != 0)
+        end(ws);
+}
+
 void websocket_start(websocket *ws, const uint8_t *data, size_t len) {
     if (len > 0)
         receive(ws, data, len);
-    if (ws->state != GONE && uv_read_start(stream_of(ws), on_alloc, on_read) != 0)
+    if (!ws->paused && ws->state != GONE && uv_read_start(stream_of(ws), on_alloc, on_read) != 0)
         end(ws);
 }
 

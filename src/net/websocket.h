@@ -45,6 +45,20 @@ void websocket_set_owner(websocket *ws, const websocket_events *events, void *ow
 /* The largest message that is accepted from now on; a larger one closes with 1009. */
 void websocket_set_message_limit(websocket *ws, size_t bytes);
 
+/*
+ * From now on `fn` is asked first where a message of more than one read has come: true takes `data`, a block from malloc,
+ * over, and on_message does not follow.
+ */
+typedef bool websocket_block_fn(void *owner, bool binary, uint8_t *data, size_t len);
+void websocket_take_blocks(websocket *ws, websocket_block_fn *fn);
+
+/*
+ * From within such a call: no message more until resume, which hands on what had come by then before it returns, and reads
+ * on. What the peer sends meanwhile waits in the system's buffers; a pause must be short (protocol §1: 5 s).
+ */
+void websocket_pause(websocket *ws);
+void websocket_resume(websocket *ws);
+
 /* Queues one message. `data` is from malloc and now the connection's, on failure too. 0, or -1 where it is
  * closing. */
 int websocket_send_steal(websocket *ws, bool binary, uint8_t *data, size_t len);

@@ -274,6 +274,54 @@ static void on_message(void *owner, bool binary, const uint8_t *data, size_t len
     connection_pump(c);
 }
 
+/* Bytes. What is smaller is opened in less than a millisecond, on the loop: most states are. */
+enum { LARGE_MESSAGE = 512 << 10 };
+
+/*
+ * A large one is opened and read on a thread of the pool, for a photo would hold up every other phone for a tenth of a
+ * second. Its connection is not read from meanwhile, so that messages keep their order and one is in memory at a time;
+ * it may end, be replaced or revoked: then what was in the message is dropped.
+ */
+struct opening {
+    worker_job job;
+    connection *connection;
+    trivet_proto_large *large;
+};
+
+static void run_opening(worker_job *job) {
+    trivet_proto_large_open(((struct opening *)job)->large);
+}
+
+static void done_opening(worker_job *job) {
+    struct opening *o = (struct opening *)job;
+    connection *c = o->connection;
+
+    trivet_proto_computer_end(c->machine, o->large, connection_time(c));
+    free(o);
+    connection_pump(c);
+    if (c->ws)
+        websocket_resume(c->ws);
+    connection_let_go(c);
+}
+
+static bool on_block(void *owner, bool binary, uint8_t *data, size_t len) {
+    connection *c = owner;
+    struct opening *o = len >= LARGE_MESSAGE ? calloc(1, sizeof *o) : NULL;
+
+    if (!o || !(o->large = trivet_proto_computer_begin(c->machine, binary, data, len, connection_time(c)))) {
+        free(o);
+        return false; /* on_message follows */
+    }
+    tell(c, &(server_event){.kind = EVENT_RECEIVED, .bytes = len});
+    o->job = (worker_job){run_opening, done_opening, NULL};
+    o->connection = c;
+    connection_hold(c);
+    websocket_pause(c->ws);
+    worker_submit(c->host->openings, &o->job);
+    connection_pump(c); /* its deadlines were looked at */
+    return true;
+}
+
 static void on_closed(void *owner, int code) {
     connection *c = owner;
 
@@ -326,6 +374,7 @@ void connection_open(host *h, websocket *ws) {
     uv_timer_init(h->loop, &c->timer);
     c->timer.data = c;
     websocket_set_owner(ws, &events, c);
+    websocket_take_blocks(ws, on_block);
     tell(c, &(server_event){.kind = EVENT_CONNECTION_OPENED});
     connection_pump(c);
 }

@@ -20,6 +20,7 @@ typedef struct host {
     worker *worker;
     worker
         *files; /* writes files of jots, beside the store's own worker: a commit does not wait for a photo */
+    worker *openings;          /* opens large messages of phones, so that the loop does not stand still */
     struct jots_dir *jots_dir; /* NULL: none is kept */
     unsigned files_asked;      /* files of jots that phones are sending */
     bool stopping;

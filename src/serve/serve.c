@@ -45,7 +45,7 @@ struct server {
     uv_loop_t loop;
     config *config; /* ours; a reload puts another in its place */
     const reload_source *source;
-    worker worker, files;
+    worker worker, files, openings;
     host host;
     control_plane *control;
     hook *hook;
@@ -538,9 +538,11 @@ int serve_run(const char *folder, const config *c, const reload_source *source) 
     s->started = wall_clock();
     worker_init(&s->worker, &s->loop);
     worker_init(&s->files, &s->loop);
+    worker_init(&s->openings, &s->loop);
     s->host = (host){.loop = &s->loop,
                      .worker = &s->worker,
                      .files = &s->files,
+                     .openings = &s->openings,
                      .on_devices_changed = on_devices_changed,
                      .owner = s};
     use_config(s, own);
