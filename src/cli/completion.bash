@@ -89,7 +89,7 @@ _trivet() {
 
     # An argument: the first in the usage line that is no option's.
     value=$(trivet "${command[@]}" --help 2>/dev/null | sed -nE "1{s/^usage: trivet ${command[*]}//
-        s/\[-[^]]*\]//g; s/ --?[a-z-]+ [^ ]+//g; s/[][]//g; s/^ *([^ ]+).*/\1/p}")
+        s/\[-[^]]*\]//g; s/ --?[a-z0-9-]+ [^ ]+//g; s/[][]//g; s/^ *([^ ]+).*/\1/p}")
     mapfile -t COMPREPLY < <(
         # Options come behind a verb.
         [[ ${#command[@]} -eq 1 && ${COMP_WORDS[COMP_CWORD - 1]} == "${command[0]}" ]] && compgen -W "$(_trivet_verbs "${command[0]}")" -- "$cur"

@@ -39,7 +39,7 @@ every_option() {
     local command option
     for command in $(offered ''); do
         [ "$command" = phone ] && continue
-        for option in $(trivet "$command" --help | sed -nE '/^Options:/,$s/^    (--[a-z-]+).*/\1/p'); do
+        for option in $(trivet "$command" --help | sed -nE '/^Options:/,$s/^    (--[a-z0-9-]+).*/\1/p'); do
             offers "$option" "$command" "$option" || return
         done
     done
