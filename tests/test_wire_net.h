@@ -467,7 +467,7 @@ static void stream_closes(uv_stream_t *stream) {
     if (!s)
         return;
     struct side *to = other(s);
-    if (s->wire->connecting)
+    if (s->end == CLIENT && s->wire->connecting)
         after(0, stream->loop, fire_connect_cancelled, s->wire);
     if (to->len > to->wire->room)
         to->len = to->wire->room;

@@ -159,12 +159,23 @@ static void clock_jumps(struct actor *a) {
     TRACE("the clock of %s jumps by %lld ms\n", a->name, (long long)by);
 }
 
+/* Where both hold the same, they do much the same to the same item at the same time. */
+static void both_edit(struct handset *h) {
+    uint64_t chance = random_state;
+
+    edit_phone(h);
+    random_state = chance;
+    computer_edits();
+}
+
 static void act(void) {
     struct handset *h = &phones[pick(phone_count)];
     unsigned what = pick(40);
 
-    if (what < 10)
+    if (what < 8)
         edit_phone(h);
+    else if (what < 10 && computer.up)
+        both_edit(h);
     else if (what < 14 && computer.up)
         computer_edits();
     else if (what < 28)
