@@ -18,6 +18,8 @@
 
 enum { MAX_ASKED = 64, COMPUTER = -1 };
 
+struct handset; /* a phone */
+
 static struct computer {
     struct actor actor;
     uv_loop_t loop;
@@ -25,13 +27,15 @@ static struct computer {
     host host;
     config config;
     bool up, falling, closed;
-    bool committed;    /* somebody is to look at what */
-    bool hurried_user; /* answers at once: the history is at its end */
+    bool committed;          /* somebody is to look at what */
+    struct handset *started; /* whose sync has just begun */
+    bool hurried_user;       /* answers at once: the history is at its end */
     unsigned crashes, commits, questions;
 } computer;
 
 /* Of a phone's sync: what was asked in it (hashed with its name), until its commit or end. */
 static uint64_t *question_of(const char *code, const char *name);
+static void sync_started(const char *code, const char *name);
 
 static struct {
     uint64_t asked[MAX_ASKED]; /* and answered, and committed */
@@ -115,6 +119,9 @@ static void on_server_event(void *owner, const server_event *e) {
     case EVENT_COMMIT:
         computer.commits++;
         computer.committed = true;
+        break;
+    case EVENT_SYNC_STARTED:
+        sync_started(e->device, e->name);
         break;
     case EVENT_SYNC_ENDED:
         TRACE("  a sync of %s ended: %s\n", e->device, e->word);

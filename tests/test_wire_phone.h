@@ -21,6 +21,7 @@ struct handset {
     struct phone p; /* its code, its name; the app's lists */
     struct actor actor;
     bool session, version_2;
+    bool twin; /* another has the same code */
     uint64_t asked;
     int64_t last_record;
     unsigned syncs;  /* that it has applied */
@@ -69,11 +70,26 @@ static int64_t dated(const struct actor *a) {
     return wall_of(a) - wall_of(a) % grain;
 }
 
-static uint64_t *question_of(const char *code, const char *name) {
+static struct handset *find_phone(const char *code, const char *name) {
     for (unsigned i = 0; i < phone_count; i++)
         if (strcmp(phones[i].p.device, code) == 0 && strcmp(phones[i].p.name, name) == 0)
-            return &phones[i].asked;
+            return &phones[i];
     return NULL;
+}
+
+static uint64_t *question_of(const char *code, const char *name) {
+    struct handset *h = find_phone(code, name);
+    return h ? &h->asked : NULL;
+}
+
+static void sync_started(const char *code, const char *name) {
+    computer.started = find_phone(code, name);
+}
+
+static void cut_phone(const struct handset *h) {
+    for (unsigned i = 0; i < net.count; i++)
+        if (net.wires[i]->client == h->actor.number)
+            cut(net.wires[i], draw(NETWORK, 4) == 0);
 }
 
 /* ---- killed ---- */
@@ -400,7 +416,9 @@ static void pair_phone(unsigned number, const struct handset *twin) {
     snprintf(h->p.name, sizeof h->p.name, "phone%u", number);
     h->version_2 = !twin && pick(2);
     h->session = h->version_2 || pick(3) == 0;
+    h->twin = twin != NULL;
     if (twin) {
+        phones[number - 1].twin = true;
         memcpy(h->p.device, twin->p.device, sizeof h->p.device);
         memcpy(h->secret, twin->secret, sizeof h->secret);
         pairing.has_k = false;

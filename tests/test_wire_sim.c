@@ -58,6 +58,8 @@ static void note_set_back(const record *r, const trivet_merge_state *sent) {
     }
 }
 
+static void in_a_sync(struct handset *h, bool committed);
+
 /* What the newest merge of each phone was made of has reached the computer, and what that made of it. */
 static void look(void) {
     store_error err = STORE_ERROR_INIT;
@@ -79,6 +81,7 @@ static void look(void) {
             if (h->asked && answers.count < MAX_ASKED)
                 answers.asked[answers.count++] = h->asked;
             h->asked = 0;
+            in_a_sync(h, true);
         }
         free(records);
     }
@@ -124,6 +127,26 @@ static void start_later(void) {
     after(net.perfect ? 0 : 1 + draw(NETWORK, draw(NETWORK, 3) ? 100 : 20000), NULL, fire_start, NULL);
 }
 
+/* The moments in which most can go wrong: in the middle of a sync, and when it was committed but not yet confirmed. */
+static void fire_edit(struct event *e) {
+    struct handset *h = e->what;
+    random_state = (uint64_t)e->detail;
+    if (!net.perfect)
+        edit_phone(h);
+}
+
+static void in_a_sync(struct handset *h, bool committed) {
+    if (net.perfect)
+        return;
+    unsigned what = draw(NETWORK, 8);
+    if (what == 0)
+        after(draw(NETWORK, committed ? 10 : 200), NULL, fire_edit, h)->detail = (int)draw(NETWORK, 1 << 30);
+    else if (what == 1 && committed)
+        cut_phone(h);
+    else if (what == 2 && disk.crash_in == 0)
+        disk.crash_in = 1 + draw(NETWORK, 30);
+}
+
 static void between_events(void) {
     if (world.problem[0])
         die(world.problem);
@@ -135,6 +158,10 @@ static void between_events(void) {
     } else if (computer.committed && computer.up) {
         computer.committed = false;
         look();
+    } else if (computer.started && computer.up) {
+        struct handset *h = computer.started;
+        computer.started = NULL;
+        in_a_sync(h, false);
     }
 }
 
