@@ -292,6 +292,18 @@ static void sync_quietly(struct handset *h) {
     must(h->syncs > before, "a quiet sync was given up");
 }
 
+/* Nobody with the code of another takes its connection over late, by what is on its way. */
+static void settle(struct handset *h) {
+    while (h->connecting)
+        must(step(), "nothing happens any more");
+    if (!h->twin)
+        return;
+    app_leaves(h);
+    while (h->ws)
+        must(step(), "nothing happens any more");
+    cut_phone(h);
+}
+
 static void quiet(uint64_t seed) {
     TRACE("quiet\n");
     net.perfect = true;
@@ -299,10 +311,8 @@ static void quiet(uint64_t seed) {
     disk.crash_in = 0;
     for (unsigned i = 0; i < phone_count; i++)
         phones[i].die_in = 0;
-    for (unsigned i = 0; i < phone_count;
-         i++) /* else one with the same code could take the connection over */
-        while (phones[i].connecting)
-            must(step(), "nothing happens any more");
+    for (unsigned i = 0; i < phone_count; i++)
+        settle(&phones[i]);
     for (unsigned round = 0; round < QUIET_ROUNDS; round++)
         for (unsigned i = 0; i < phone_count; i++) {
             random_state = chances_of(seed, STEPS + 1 + round * MAX_PHONES + i);
