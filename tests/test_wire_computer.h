@@ -55,7 +55,9 @@ static void fire_answer(struct event *e) {
     sync_run *s = c ? connection_sync(c) : NULL;
     const char *kind;
 
-    if (s && sync_question(s, &kind) == a->question)
+    if (s && sync_question(s, &kind) == a->question && !computer.hurried_user && draw(NETWORK, 8) == 0)
+        sync_cancel(s);
+    else if (s && sync_question(s, &kind) == a->question)
         sync_pick(s, draw(NETWORK, 2) ? TRIVET_MERGE_PHONE : TRIVET_MERGE_COMPUTER, NULL, 0);
     free(a);
 }

@@ -238,6 +238,12 @@ static void app_answers(struct handset *h) {
     char *json;
     size_t len;
 
+    if (!net.perfect && draw(NETWORK, 16) == 0) { /* its user gives it up, which is an answer as well */
+        TRACE("  %s cancels\n", h->p.name);
+        if (trivet_proto_phone_send(h->machine, TRIVET_PROTO_SYNC_CANCEL, NULL) != 0)
+            wrong("the app could not cancel");
+        return;
+    }
     trivet_merge_state_free(h->answered);
     h->answered = clone(h->p.held.state);
     must(trivet_merge_state_write(h->answered, &json, &len) == 0, "write");
@@ -249,6 +255,8 @@ static void app_answers(struct handset *h) {
 static void app_event(struct handset *h, const trivet_proto_event *e) {
     switch (e->kind) {
     case TRIVET_PROTO_EVENT_READY:
+        if (draw(NETWORK, 8) == 0)
+            (void)trivet_proto_phone_send(h->machine, TRIVET_PROTO_HEARTBEAT, NULL);
         if (net.perfect || draw(NETWORK, 4) > 0)
             (void)trivet_proto_phone_request_sync(h->machine);
         break;
@@ -385,7 +393,7 @@ static void edit_phone(struct handset *h) {
     struct hand hand = {h->p.name, dated(&h->actor), !h->session, NULL, h->session ? NULL : h->p.held.two};
     edit_error err = EDIT_ERROR_INIT;
     trivet_merge_state *state = NULL;
-    int64_t since;
+    int64_t since = 0;
     int count = the_ledger->edit_count;
 
     if (!h->session) {
