@@ -204,6 +204,8 @@ void uv_close(uv_handle_t *h, uv_close_cb cb) {
     h->flags |= 1;
     if (h->type == UV_TIMER)
         uv_timer_stop((uv_timer_t *)h);
+    else if (h->type == UV_IDLE)
+        uv_idle_stop((uv_idle_t *)h);
     else
         stream_closes((uv_stream_t *)h);
     h->close_cb = cb;
@@ -249,6 +251,37 @@ int uv_timer_start(uv_timer_t *timer, uv_timer_cb cb, uint64_t timeout, uint64_t
     timer->timer_cb = cb;
     timer->u.reserved[0] =
         after(timeout > 1u << 30 ? 1 << 30 : (int64_t)timeout, timer->loop, fire_timer, timer);
+    return 0;
+}
+
+/* ---- whenever nothing else is to be done: here, each millisecond ---- */
+
+int uv_idle_init(uv_loop_t *loop, uv_idle_t *idle) {
+    init_handle((uv_handle_t *)idle, loop, UV_IDLE);
+    return 0;
+}
+
+int uv_idle_stop(uv_idle_t *idle) {
+    struct event *e = idle->u.reserved[0];
+
+    cancel_event(&e);
+    idle->u.reserved[0] = NULL;
+    return 0;
+}
+
+static void fire_idle(struct event *e) {
+    uv_idle_t *idle = e->what;
+
+    idle->u.reserved[0] = after(1, idle->loop, fire_idle, idle);
+    idle->idle_cb(idle);
+}
+
+int uv_idle_start(uv_idle_t *idle, uv_idle_cb cb) {
+    if (idle->flags & 1)
+        return UV_EINVAL;
+    idle->idle_cb = cb;
+    if (!idle->u.reserved[0])
+        idle->u.reserved[0] = after(1, idle->loop, fire_idle, idle);
     return 0;
 }
 
