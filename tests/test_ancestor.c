@@ -290,17 +290,6 @@ static void case_3_the_first_of_two_restores(void **state) {
     ancestor_is("a=oat@8");
 }
 
-/* Once it has synced, its records tell more. */
-static void case_3_no_restore_that_it_has_synced_since(void **state) {
-    chosen *c = *state;
-    applied(c, merged(c, 0, "{}", S(LISTS(I("a", "milk", 5))), NONE), ALL_GROUPS, 100);
-    restored_to(c, S(LISTS(I("a", "oat", 8))));
-    int64_t since = merged(c, 300, "{}", S(LISTS(I("a", "tea", 9))), NONE);
-    choose(c, 400, S(LISTS(I("a", "oat", 8))), "{}");
-    ancestor_is("a=tea@9");
-    joins(RECORD_LISTS, since);
-}
-
 static void retention(chosen *c) {
     fixture *f = &c->base;
     record_limits newest_only = {1, 1, 0};
@@ -463,7 +452,6 @@ int main(void) {
         TEST(case_3_the_newest_where_there_is_no_other),
         TEST(case_3_what_the_computer_was_restored_to),
         TEST(case_3_the_first_of_two_restores),
-        TEST(case_3_no_restore_that_it_has_synced_since),
         TEST(a_record_dropped_while_the_sync_runs),
         TEST(case_3_what_cannot_have_come_about_counts_three),
         TEST(case_3_absent_equals_dead),

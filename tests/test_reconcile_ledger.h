@@ -17,13 +17,14 @@
 enum { MAX_EDITS = 500, MAX_ITEMS = 200, LABELS = 3 };
 
 /* Why a loss may be nobody's fault: test_reconcile_open.h has each as a condition, with its proof. */
-enum reason { KILLED_EDIT, RESTORED_EDIT, CAME_BACK, WENT, FORGOTTEN_TEXT, DATES, REASONS };
+enum reason { KILLED_EDIT, RESTORED_EDIT, CAME_BACK, WENT, REVIVAL_DROPPED, FORGOTTEN_TEXT, DATES, REASONS };
 
 static const char *const reasons[REASONS] = {
     [KILLED_EDIT] = "a phone killed between its writes, then an edit of what tells its two states apart",
     [RESTORED_EDIT] = "a phone restored, then an edit that gave an old text a new date",
     [CAME_BACK] = "an item that may as well have been brought back",
     [WENT] = "computer and phone restored: an item that may as well have been deleted and purged",
+    [REVIVAL_DROPPED] = "an item was brought back, and retention dropped the word of that",
     [FORGOTTEN_TEXT] = "computer restored: a text of the time that it forgot, on two phones",
     [DATES] = "only dates are left, of clocks that are off",
 };
@@ -44,6 +45,7 @@ struct item {
     bool delete_made;     /* somebody deleted it somewhere, whether that arrived or was lost with a phone */
     int64_t delete_dated; /* the greatest date of those */
     int64_t brought_back; /* the date of the last restore that did; 0: none */
+    bool revival_dropped; /* by retention: the word that it was brought back */
 };
 
 struct ledger {

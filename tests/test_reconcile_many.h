@@ -65,8 +65,10 @@ static unsigned long some_runs(unsigned long first, unsigned long runs, FILE *ou
     for (unsigned long seed = first; seed < first + runs; seed++)
         if (!run(seed, &(struct omissions){0})) {
             failures++;
+            fprintf(out, "# seed %lu: %s", seed,
+                    reason()); /* should it not happen again: a disk may be full */
             shrink(seed);
-            fprintf(out, "# seed %lu\n%s\n", seed, trace);
+            fprintf(out, "%s\n", trace);
             fflush(out);
         } else
             for (int r = 0; r < REASONS; r++)

@@ -51,10 +51,14 @@ static void copy_held(struct held *to, const struct held *from) {
 static bool outdated(const struct ledger *l, const struct held *h, int number) {
     const struct item *it = &l->items[number];
     trivet_merge_slice id = {it->id, strlen(it->id)};
-    trivet_merge_item item;
+    trivet_merge_item item, agreed;
 
-    if (!it->brought_back || !trivet_merge_item_find(h->state, it->section, id, &item, NULL) ||
-        item.deleted_at > it->brought_back)
+    if (!it->brought_back || !trivet_merge_item_find(h->state, it->section, id, &item, NULL))
+        return false;
+    if (h->named && trivet_merge_item_find(h->named, it->section, id, &agreed, NULL) && agreed.deleted &&
+        agreed.deleted_at == item.deleted_at)
+        return true; /* it is agreed on already */
+    if (item.deleted_at > it->brought_back)
         return false;
     return h->two[number] || !h->named || !trivet_merge_item_find(h->named, it->section, id, &item, NULL) ||
            item.deleted || item.updated_at < it->brought_back;
@@ -144,6 +148,36 @@ static bool differs(const struct item *it, const trivet_merge_state *a, const tr
 }
 
 /*
+ * What was typed after the answer stands, wherever M left alone what the answer said; and where both changed a text, the later
+ * one does.
+ */
+static void check_merged_over(const struct ledger *l, const trivet_merge_state *answered,
+                              const trivet_merge_state *typed, const trivet_merge_state *merged,
+                              const trivet_merge_state *stored) {
+    for (int i = 0; i < l->item_count; i++) {
+        const struct item *it = &l->items[i];
+        trivet_merge_slice id = {it->id, strlen(it->id)};
+        trivet_merge_item t, m, k;
+        size_t to, at;
+        bool dead;
+        int was = text_in(answered, it, &dead), now = text_in(typed, it, &dead);
+        int theirs = text_in(merged, it, &dead), kept = text_in(stored, it, &dead);
+        if (it->id[0] && now >= 0 && !differs(it, answered, merged) &&
+            trivet_merge_item_find(typed, it->section, id, &t, &to))
+            must(trivet_merge_item_find(stored, it->section, id, &k, &at) && at == to &&
+                     k.position == t.position,
+                 "a move after the answer is gone");
+        if (now == was)
+            continue;
+        if (theirs == was || now == -1)
+            must(kept == now, "a text or a deletion after the answer is gone");
+        else if (it->id[0] && theirs >= 0 && trivet_merge_item_find(typed, it->section, id, &t, NULL) &&
+                 trivet_merge_item_find(merged, it->section, id, &m, NULL))
+            must(kept == (t.updated_at >= m.updated_at ? now : theirs), "the wrong text was kept");
+    }
+}
+
+/*
  * A phone that was killed between its writes edits, before its next sync, an item that tells apart the two states that it
  * mixes. The second history: it was killed a write earlier or later, and the edit was made on the other form.
  */
@@ -173,7 +207,7 @@ static bool text_may_be_new(const struct ledger *l, const struct phone *p, const
 /* What may become of items in a sync, by no rule's fault. */
 struct fates {
     struct knowledge know[RECORD_GROUPS];
-    bool may_go[MAX_ITEMS];
+    bool may_go[MAX_ITEMS], may_have_been_deleted[MAX_ITEMS];
     bool form_known[MAX_ITEMS]; /* of items that the computer holds dead and the phone live */
     int64_t died[MAX_ITEMS];    /* of items that the computer has a grave of; else 0 */
     struct ledger *ledger;
@@ -184,6 +218,12 @@ static int note_grave(void *ctx, trivet_merge_section section, size_t slot, cons
     (void)section, (void)slot;
     f->died[item_number(f->ledger, grave->id)] = grave->deleted_at;
     return 0;
+}
+
+/* Retention drops revivals that are older than `then`. */
+static void note_dropped_revivals(struct ledger *l, int64_t then) {
+    for (int i = 0; i < l->item_count; i++)
+        l->items[i].revival_dropped |= l->items[i].brought_back > 0 && l->items[i].brought_back < then;
 }
 
 /*
@@ -199,6 +239,21 @@ static bool may_go(const struct ledger *l, const struct phone *p, const struct i
     return it->id[0] && l->restored && p->went_back && p->held.since > 0 && !know->known &&
            !know->lost_confirm && text_in(computer, it, &dead) >= 0 &&
            !trivet_merge_item_find(p->held.state, it->section, id, NULL, NULL);
+}
+
+/*
+ * An item that was deleted and brought back, of which a phone holds a tombstone from before; retention has dropped the word
+ * that it was brought back. It may go. The second history: the computer never deleted it, but edited it then, and the phone's
+ * user deleted it; a deletion wins over an edit, whichever came first (merge §2).
+ */
+static bool may_have_been_deleted(const struct ledger *l, const struct phone *p, int number,
+                                  const trivet_merge_state *computer) {
+    const struct item *it = &l->items[number];
+    bool dead;
+
+    if (!it->revival_dropped || text_in(computer, it, &dead) < 0)
+        return false;
+    return text_in(p->held.state, it, &dead) < 0 && dead && outdated(l, &p->held, number);
 }
 
 static const trivet_merge_item *live_item(const trivet_merge_state *state, const struct item *it,
@@ -262,7 +317,8 @@ static struct fates foresee(struct ledger *l, const struct phone *p, const trive
         const struct item *it = &l->items[i];
         trivet_merge_item item;
         bool dead;
-        f.may_go[i] = may_go(l, p, it, &f.know[group_of(it)], computer);
+        f.may_go[i] =
+            may_go(l, p, it, &f.know[group_of(it)], computer) || may_have_been_deleted(l, p, i, computer);
         f.form_known[i] = p->went_back && live_item(p->held.state, it, &item) &&
                           text_in(computer, it, &dead) < 0 && dead && is_known(p, it, p->held.state);
     }
@@ -277,6 +333,8 @@ static void settle_fates(struct fates *f, struct ledger *l, struct phone *p,
         bool dead, live = it->id[0] && text_in(computer, it, &dead) >= 0;
         if (live ? may_live(l, p, i, f) : f->may_go[i])
             it->open |= 1u << (live ? CAME_BACK : WENT);
+        if (!live && f->may_have_been_deleted[i])
+            it->open |= 1u << REVIVAL_DROPPED;
         if (p->restored && p->reedited[i] && text_may_be_new(l, p, it, &f->know[group_of(it)]))
             it->text_open |= 1u << RESTORED_EDIT;
         if (it->backdated && f->know[group_of(it)].dropped)

@@ -188,7 +188,8 @@ static bool all_have_synced(void) {
 
 /*
  * What had reached the computer after the backup counts only where a phone brings it back; with it, what it had
- * asked is forgotten.
+ * asked is forgotten. Of an item with a text that was made, or had first reached it, in that time, the older text may win. The
+ * second history: of two phones that have texts of it, the one with the later date typed it without knowledge of the other's.
  */
 static void restore_ledger(void) {
     struct ledger *l = &sim.ledger;
@@ -196,8 +197,12 @@ static void restore_ledger(void) {
 
     for (int e = kept->edit_count; e < l->edit_count; e++)
         l->items[l->edits[e].item].text_open |= 1u << FORGOTTEN_TEXT;
-    for (int e = 0; e < l->edit_count; e++)
-        l->edits[e].counted = e < kept->edit_count && kept->edits[e].counted;
+    for (int e = 0; e < l->edit_count; e++) {
+        bool counted = e < kept->edit_count && kept->edits[e].counted;
+        if (l->edits[e].counted && !counted)
+            l->items[l->edits[e].item].text_open |= 1u << FORGOTTEN_TEXT;
+        l->edits[e].counted = counted;
+    }
     for (int i = 0; i < l->item_count; i++) {
         l->items[i].counted = i < kept->item_count && kept->items[i].counted;
         l->items[i].deleted = i < kept->item_count && kept->items[i].deleted;
@@ -291,6 +296,7 @@ static void apply_version_2(reconcile *r, struct phone *p, const char *document,
     must(trivet_merge(answered, p->held.state, merged, &options, &result, NULL) == 0, "merge over");
     trivet_merge_state *stored = clone(trivet_merge_result_snapshot(result));
     trivet_merge_result_free(result);
+    check_merged_over(&sim.ledger, answered, p->held.state, merged, stored);
     trivet_merge_state_free(answered);
     trivet_merge_state_free(p->held.state);
     p->held.state = stored;
@@ -439,6 +445,21 @@ static void restore_phone(struct phone *p) {
     TRACE("%s is restored (since %lld)\n", p->name, (long long)p->held.since);
 }
 
+/* As retention does, of what is older than that: graves, revivals and what was restored. */
+static void drop_graves(int64_t then) {
+    store_error err = STORE_ERROR_INIT;
+    char text[160];
+    size_t dropped = 0;
+
+    must(grave_prune(the_store, then, SIZE_MAX >> 1, &dropped, &err) == 0, err.message);
+    snprintf(text, sizeof text,
+             "DELETE FROM revival WHERE time < %lld; DELETE FROM restored WHERE time < %lld", (long long)then,
+             (long long)then);
+    must(sql_exec(the_store, text, &err) == 0, err.message);
+    note_dropped_revivals(&sim.ledger, then);
+    TRACE("computer drops %zu graves\n", dropped);
+}
+
 /* Records go much sooner than in life. */
 static void prune(void) {
     record_limits limits = {2 + pick(3), 0, 0};
@@ -452,6 +473,8 @@ static void prune(void) {
     while (cursor != 0 && pick(4) > 0); /* a step at a time, and a computer may be switched off in between */
     sim.pruned = true;
     TRACE("computer drops %zu records\n", dropped);
+    if (pick(2) == 0)
+        drop_graves(sim.clock - pick(20000));
 }
 
 static void step(void) {

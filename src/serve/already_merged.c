@@ -148,6 +148,18 @@ static int64_t last_dated(const trivet_merge_item *item) {
 }
 
 /*
+ * It was sent live, and is dead: whenever it was deleted, no phone can bring an item back, so the deletion is an edit; where
+ * the computer brought it back later, that is known (revived.h). The date tells nothing: a clock may be behind.
+ */
+static int was_deleted_since(struct search *s, const struct difference *d, store_error *err) {
+    struct difference alive = *d;
+
+    alive.item.deleted = false;
+    alive.item.deleted_at = 0;
+    return become_own_ancestor(s, &alive, err);
+}
+
+/*
  * An item that the ancestor does not hold, but that this phone sent and the computer took in another form: the phone was
  * restored to a time between the ancestor and that sync, and has edited the item since. It is not new, and must not
  * come back if it was deleted; the oldest form that was sent is the nearest to what the phone was restored to.
@@ -161,6 +173,8 @@ static int was_sent_before(struct search *s, const struct difference *d, const t
     if (!d->is_item || !d->unknown || !trivet_merge_item_find(sent, d->section, d->item.id, &item, &slot) ||
         !trivet_merge_item_find(snapshot, d->section, d->item.id, NULL, NULL))
         return 0;
+    if (d->item.deleted && !item.deleted)
+        return was_deleted_since(s, d, err);
     if (item.deleted || last_dated(&d->item) < item.updated_at)
         return become_own_ancestor(s, d, err); /* restored to a time before even that: no edit at all */
     return trivet_merge_put_item(s->ancestor, d->section, slot, &item, &merge_err) == 0

@@ -24,6 +24,9 @@
  */
 enum { MAX_CANDIDATES = 64 };
 
+/* And how many restores of the computer, the newest. */
+enum { MAX_RESTORED = 16 };
+
 /* ---- states, each read from the store once ---- */
 
 struct loaded {
@@ -42,7 +45,6 @@ struct ancestor_states {
     trivet_merge_state *guard; /* borrowed from `loaded`, or NULL */
     record *records;           /* newest first */
     size_t record_count;
-    store_name restored; /* of a RESTORED candidate */
 };
 
 static int load(ancestor_states *a, const store_name *name, trivet_merge_state **out, store_error *err) {
@@ -76,13 +78,16 @@ enum candidate_kind { NOTHING, SNAPSHOT, SENT, FORMER /* the record's own ancest
 struct candidate {
     enum candidate_kind kind;
     const record *record;
+    store_name restored; /* of a RESTORED one: the head of then */
     int64_t base; /* the id of the last record that is not newer than what this gives; 0: all are newer */
 };
 
 struct candidates {
-    struct candidate list[4 * MAX_CANDIDATES + 2];
+    struct candidate list[4 * MAX_CANDIDATES + MAX_RESTORED + 1];
     size_t count;
     size_t earlier; /* for state_distance() */
+    const record
+        *last; /* whose `sent` was made of the state that the phone's time names; NULL: none is known to */
 };
 
 static void candidate_add(struct candidates *c, enum candidate_kind kind, const record *r, int64_t base) {
@@ -90,7 +95,7 @@ static void candidate_add(struct candidates *c, enum candidate_kind kind, const 
         kind = NOTHING;
     if (kind == NOTHING || (kind == SENT && !r->has_ancestor))
         base = 0;
-    c->list[c->count++] = (struct candidate){kind, r, base};
+    c->list[c->count++] = (struct candidate){.kind = kind, .record = r, .base = base};
 }
 
 static const record *record_with_id(const ancestor_states *a, int64_t id) {
@@ -106,17 +111,51 @@ static bool came_again(const ancestor_states *a, size_t i) {
 }
 
 /*
- * Case 3, a time that is not known to mean anything: states that it may mean, and then those that a phone held when it sent
- * something with this very time. Those are older, for the newest record came with another: the phone was restored. Or it
- * names a merge that the computer forgot when it was restored: then both descend from what it was restored to.
+ * What the computer was restored to: a merge that it has forgotten since descends from it. Of those that the phone has not
+ * synced since the first is enough, for the others descend from it; older ones are for a phone that was restored itself,
+ * to what a forgotten merge had given it.
+ */
+static int add_restored(ancestor_states *a, struct candidates *c, store_error *err) {
+    struct candidate found[MAX_RESTORED];
+    size_t count = 0;
+    int64_t newest = 0;
+    store_name head;
+    int rc;
+
+    while ((rc = restored_next(a->store, &newest, &head, err)) == 0 && newest != 0) {
+        found[count % MAX_RESTORED] = (struct candidate){RESTORED, NULL, head, newest};
+        count++;
+        if (newest >= a->records[0].id)
+            break;
+    }
+    for (size_t k = 0; rc == 0 && k < count && k < MAX_RESTORED; k++)
+        c->list[c->count++] = found[(count - 1 - k) % MAX_RESTORED];
+    return rc;
+}
+
+/* Whether the phone can hold what a record that has no name gave it, or what it sent with it. */
+static bool may_hold(const ancestor_states *a, size_t i, record_group group, int64_t since,
+                     size_t came_with) {
+    return !(a->records[i].applied & 1u << group) && a->records[i].since_before != since && i >= came_with;
+}
+
+/*
+ * Case 3, a time that is not known to mean anything. Where a record's `sent` came with it, the phone was restored, for the
+ * newest record came with another; and what came after that record came with later times, so it is none that the phone can
+ * hold. Or it names a merge that the computer forgot when it was restored.
  */
 static int find_unnamed(ancestor_states *a, record_group group, int64_t since, struct candidates *c,
                         store_error *err) {
+    size_t came_with = 0; /* the newest record whose `sent` did; 0: none */
+
+    for (size_t i = 1; i < a->record_count && came_with == 0; i++)
+        if (a->records[i].since_before == since)
+            came_with = i;
     for (int pass = 0; pass < 3;
          pass++) /* snapshots, sent, and last the snapshots that were hardly applied */
         for (size_t i = 0, found = 0; i < a->record_count && found < MAX_CANDIDATES; i++) {
             const record *r = &a->records[i];
-            if (r->applied & 1u << group)
+            if (!may_hold(a, i, group, since, came_with))
                 continue;
             found++;
             if (pass == 1)
@@ -131,13 +170,10 @@ static int find_unnamed(ancestor_states *a, record_group group, int64_t since, s
             found++;
         }
     bool none = c->count == 0;
-    int64_t newest = 0;
-    int rc = restored_find(a->store, a->records[0].id, &a->restored, &newest, err);
-    if (rc == 0)
-        candidate_add(c, RESTORED, NULL, newest);
+    int rc = add_restored(a, c, err);
     if (none)
         candidate_add(c, SNAPSHOT, &a->records[0], a->records[0].id);
-    return rc == STORE_NONE ? 0 : rc;
+    return rc;
 }
 
 /* merge §10, cases 1 to 4, for one group. */
@@ -149,6 +185,7 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
 
     c->count = 0;
     c->earlier = 1;
+    c->last = NULL;
     if (!newest)
         return 0;
     int rc = since > 0 ? record_by_since(a->store, device, phone_name, group, since, &id, err) : STORE_NONE;
@@ -161,6 +198,7 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
         /* Whatever was sent since the state that `since` names, and be it with many lost confirms, is newer than it. */
         int64_t base = named ? named->id : since == 0 ? 0 : newest->id - 1;
         c->earlier = 3;
+        c->last = newest;
         candidate_add(c, SENT, newest, base);
         if (named)
             candidate_add(c, SNAPSHOT, named, base);
@@ -179,25 +217,28 @@ static int find_candidates(ancestor_states *a, const char *device, const char *p
 
 static int nearest(ancestor_states *a, const trivet_merge_state *phone, record_group group,
                    const struct candidates *c, struct candidate *out, store_error *err) {
-    size_t least = SIZE_MAX;
+    distance least = {.sum = SIZE_MAX};
 
-    *out = (struct candidate){NOTHING, NULL, 0};
+    *out = (struct candidate){.kind = NOTHING};
     if (c->count == 1)
         *out = c->list[0];
-    for (size_t i = 0; i < c->count && c->count > 1 && least > 0; i++) {
+    for (size_t i = 0; i < c->count && c->count > 1 && least.sum > 0; i++) {
         const struct candidate *k = &c->list[i];
-        trivet_merge_state *state = NULL;
+        trivet_merge_state *state = NULL, *made = NULL;
         const store_name *name = k->kind == SENT       ? &k->record->sent
                                  : k->kind == SNAPSHOT ? &k->record->snapshot
                                  : k->kind == FORMER   ? &k->record->ancestor
-                                 : k->kind == RESTORED ? &a->restored
+                                 : k->kind == RESTORED ? &k->restored
                                                        : NULL;
         int rc = name ? load(a, name, &state, err) : 0;
         if (rc != 0)
             return rc;
-        size_t distance = state_distance(phone, state, group, c->earlier);
-        if (distance < least) {
-            least = distance;
+        bool before = c->last && (k->record != c->last || k->kind == FORMER);
+        if (before && (rc = load(a, &c->last->sent, &made, err)) != 0)
+            return rc;
+        distance d = state_distance(phone, state, before ? made : NULL, group, c->earlier);
+        if (distance_less(&d, &least)) {
+            least = d;
             *out = *k;
         }
     }
@@ -260,7 +301,7 @@ static int build_group(ancestor_states *a, const trivet_merge_state *phone, reco
     if (k->kind == SNAPSHOT)
         rc = load(a, &k->record->snapshot, &base, err);
     else if (k->kind == RESTORED)
-        rc = load(a, &a->restored, &base, err);
+        rc = load(a, &k->restored, &base, err);
     else if (k->record->has_ancestor)
         rc = load(a, &k->record->ancestor, &base, err);
     if (rc == 0 && base)

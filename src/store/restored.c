@@ -29,13 +29,6 @@ static int read_row(store *s, sqlite3_stmt *q, int64_t *record, store_name *head
     return rc;
 }
 
-int restored_find(store *s, int64_t record, store_name *head, int64_t *newest, store_error *err) {
-    sqlite3_stmt *q = sql_get(s, SQL_RESTORED_NEXT, err);
-    sql_int(q, 1, record);
-    int rc = read_row(s, q, newest, head, err);
-    return rc > 0 ? 0 : rc == 0 ? STORE_NONE : rc;
-}
-
 int restored_next(store *s, int64_t *record, store_name *head, store_error *err) {
     sqlite3_stmt *q = sql_get(s, SQL_RESTORED_NEXT, err);
     sql_int(q, 1, *record + 1);

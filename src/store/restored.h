@@ -17,13 +17,9 @@
 int restored_note(store *s, int64_t now, store_error *err);
 
 /*
- * For a phone whose newest record is `record`: the head of the first restore that this record outlived, and the newest record
- * of then. The first, because the phone's last merge may have been forgotten in any of those that followed, and all
- * descend from it. STORE_NONE: it has synced since, or there was none.
+ * The next one after `record`, for who walks them all from 0, the oldest first: the newest record that it had, or 0, and its
+ * head.
  */
-int restored_find(store *s, int64_t record, store_name *head, int64_t *newest, store_error *err);
-
-/* The next one after `record`, for who walks them all from 0: its record, or 0. */
 int restored_next(store *s, int64_t *record, store_name *head, store_error *err);
 
 #endif
