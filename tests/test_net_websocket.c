@@ -1,6 +1,8 @@
 /* Websockets over real sockets: framing, limits, the closing handshake, slow and silent peers. */
 #include "test_net_support.h"
 
+#include "net/scratch.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static test_server server;
@@ -374,37 +376,32 @@ static void test_ping_flood(void **state) {
     test_server_stop(&server);
 }
 
-/* Who sends without end is read for a while, then others are: a turn of the loop answers one and the other. */
+/* Who fills the room that he is given so many times has had his turn, and then has another. How long one is, the floods of
+ * tests/scenario show. */
 static void test_turns(void **state) {
-    enum { PINGS = 20000 };
-    websocket_options options = WEBSOCKET_OPTIONS_INIT;
-    uint8_t *batch = malloc(PINGS * 6u);
-    raw_client other;
-    unsigned pongs = 0;
+    uint8_t filled = 0;
+    uv_buf_t buf;
 
     (void)state;
-    start_with(options);
-    raw_websocket(&server, &raw);
-    raw_websocket(&server, &other);
-    for (unsigned i = 0; i < PINGS; i++)
-        memcpy(batch + 6u * i, "\x89\x80\0\0\0\0", 6);
-    assert_int_equal(send(raw.fd, batch, PINGS * 6u, MSG_DONTWAIT | MSG_NOSIGNAL), PINGS * 6);
-    assert_int_equal(send(raw.fd, batch, PINGS * 6u, MSG_DONTWAIT | MSG_NOSIGNAL), PINGS * 6);
-    assert_int_equal(send(raw.fd, batch, PINGS * 6u, MSG_DONTWAIT | MSG_NOSIGNAL), PINGS * 6);
-    assert_int_equal(send(other.fd, batch, 6, MSG_NOSIGNAL), 6);
-    uv_run(&server.loop, UV_RUN_NOWAIT);
-    raw_receive(&other);
-    assert_int_equal(other.len, 2);
-    for (size_t before = SIZE_MAX; before != raw.len; pongs = (unsigned)(raw.len / 2)) {
-        before = raw.len;
-        raw_receive(&raw);
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < 4; i++) {
+            scratch_to_read_in_turn(&buf, &filled, 4, 1000);
+            assert_int_equal(buf.len, 1000);
+            assert_false(scratch_turn_over(&filled, 1000, &buf));
+        }
+        scratch_to_read_in_turn(&buf, &filled, 4, 1000);
+        assert_int_equal(buf.len, 0);
+        assert_true(scratch_turn_over(&filled, UV_ENOBUFS, &buf));
     }
-    assert_in_range(pongs, 1, 4 * 65536 / 6 + 1); /* of 60,000 */
-    RAW_UNTIL(&server, &raw, raw.len == 3 * 2 * PINGS);
-    free(batch);
-    raw_close(&raw);
-    raw_close(&other);
-    test_server_stop(&server);
+    for (int i = 0; i < 10; i++) { /* what does not fill it is the last that there was */
+        scratch_to_read_in_turn(&buf, &filled, 1, 1000);
+        assert_int_equal(buf.len, 1000);
+        assert_false(scratch_turn_over(&filled, 999, &buf));
+    }
+    scratch_to_read_in_turn(&buf, &filled, 1, SIZE_MAX);
+    assert_int_equal(buf.len, SCRATCH_READ);
+    assert_false(scratch_turn_over(&filled, UV_ENOBUFS, &buf)); /* no memory: that is an error */
+    assert_false(scratch_turn_over(&filled, UV_EOF, &buf));
 }
 
 static void test_pings_and_silence(void **state) {
