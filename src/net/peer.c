@@ -15,7 +15,7 @@
 
 enum {
     MAX_UNSENT = 1 << 16, /* bytes of answers that a pipelining peer may leave unread */
-    READ_IN_TURN = 4096   /* bytes: a hundred small requests */
+    READ_IN_TURN = 1024   /* bytes: 25 small requests, of each who has a place */
 };
 
 typedef struct {

@@ -531,9 +531,10 @@ static void receive(websocket *ws, const uint8_t *data, size_t len) {
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
     websocket *ws = handle->data;
+    bool trusted = ws->in.limit >= SCRATCH_READ; /* who has shown nothing yet may send little (protocol §2) */
 
     (void)suggested;
-    scratch_to_read_in_turn(buf, &ws->filled, READS_IN_TURN, SCRATCH_READ);
+    scratch_to_read_in_turn(buf, &ws->filled, trusted ? READS_IN_TURN : 1, SCRATCH_READ);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {

@@ -261,7 +261,7 @@ const ATTACKS = {
         let first = true;
         return upgraded(address(i), null, () => (first ? ((first = false), frame(0x01)) : piece));
     }),
-    'pings': () => together(4, (i) => {
+    'pings': () => together(64, (i) => {
         const piece = many(500, frame(0x89, 'p'.repeat(125)));
         return upgraded(address(i), null, () => piece);
     }),

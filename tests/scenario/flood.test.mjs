@@ -3,7 +3,7 @@
  *
  * The attacker is another program (flood.mjs). Bounds of time are made to measure: the processor's by what one honest sync costs here,
  * a sync's by the 100 ms that it may take, or, on a machine that is slow by itself (sanitizers), by what it takes when all
- * is quiet. TRIVET_THOROUGH makes each flood last seconds instead of a moment.
+ * is quiet. TRIVET_THOROUGH makes each flood last seconds instead of a moment; TRIVET_FLOOD runs those alone whose name holds it.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -106,7 +106,7 @@ scenario('floods: bounded memory and processor time, and a phone syncs meanwhile
     t.diagnostic(`quiet: a sync of 100 items takes ${sync.net.toFixed(1)} ms, ${sync.ran.toFixed(2)} ms of the server's processor time; ${(status(pid, 'VmRSS') / MIB).toFixed(1)} MiB resident`);
 
     const wrong = [];
-    for (const name of NAMES) {
+    for (const name of NAMES.filter((one) => one.includes(process.env.TRIVET_FLOOD ?? ''))) {
         const { ops, took, net, most, syncs, memory, ran, share } = await flood(s, phone, attacker, name);
         const cost = Math.max(0, ran - syncs * sync.ran) / Math.max(1, ops);
         const line = `${name}: ${ops} steps of ${(1000 * cost).toFixed(0)} us, ${Math.round(100 * share)}% of a processor, ${memory.toFixed(1)} MiB more; ${syncs} syncs, median ${net.toFixed(1)} ms, longest ${most.toFixed(1)} (${took.toFixed(1)} with others' turns)`;
