@@ -321,7 +321,7 @@ check-all: check-all-deps check
 
 # Power cuts, kill -9, a soak, a thousand idle phones: an hour or so, and one at a time, since memory and processor time are looked at.
 # THOROUGH: those among the scenarios that do more when asked to by the environment.
-THOROUGH := fault fsck mdns addresses middle capture transfer flood
+THOROUGH := fault fsck mdns addresses middle capture keys transfer flood
 define endure
 	@echo '-- endurance'
 	$(Q)TRIVET_KILLS=200 TRIVET_THOROUGH=1 TRIVET=$(BUILD)/trivet JOBS=1 TEST_TIMEOUT=7200 tests/run.sh $(THOROUGH:%=tests/scenario/%.test.mjs) $(wildcard tests/endure/*.test.mjs)

@@ -10,6 +10,7 @@
  *     'r' text NUL          a text frame as it is
  *     't' byte              that many seconds pass
  *     's' 'p' 'f' 'c' 'e'   the owner starts, proposes, confirms, cancels, tells an error
+ *     'x'                   it refuses whoever has shown a wrong key, of whom nothing may come before
  *     anything else         nothing
  */
 #include "trivet_proto.h"
@@ -27,7 +28,7 @@ typedef struct {
     trivet_proto_channel2_keys keys;
     uint64_t sent, received;
     int64_t now;
-    bool open, closed;
+    bool open, closed, wrong, refused;
 } peer;
 
 static void constant(void *ctx, uint8_t *out, size_t len) {
@@ -41,8 +42,13 @@ static void drain(peer *p) {
     trivet_proto_event event;
     trivet_proto_output output;
     while (trivet_proto_computer_event(p->c, &event)) {
-        if (p->closed)
+        if (p->closed || (p->wrong && !p->refused && event.kind != TRIVET_PROTO_EVENT_CLOSED))
             abort();
+        if (event.kind == TRIVET_PROTO_EVENT_WRONG_KEY) {
+            if (p->open || trivet_proto_computer_accept(p->c, p->now) == 0)
+                abort();
+            p->wrong = true;
+        }
         if (event.kind == TRIVET_PROTO_EVENT_KEY_WANTED)
             trivet_proto_computer_key(p->c, event.gen == 0 ? pairing_key : NULL, p->now);
         if (event.kind == TRIVET_PROTO_EVENT_HANDSHAKE)
@@ -52,7 +58,7 @@ static void drain(peer *p) {
     while (trivet_proto_computer_output(p->c, &output)) {
         uint8_t kind, *body;
         size_t len;
-        if (p->closed)
+        if (p->closed || (p->wrong && !p->refused && output.close == 0))
             abort();
         p->closed = output.close != 0;
         if (p->open && !p->closed) { /* numbered without a gap */
@@ -148,6 +154,9 @@ static size_t step(peer *p, const uint8_t *data, size_t size) {
         return 1;
     case 'f':
         trivet_proto_computer_confirm(p->c, TRIVET_PROTO_DESKTOP_WINS, "{}", 2, 0);
+        return 1;
+    case 'x':
+        p->refused |= trivet_proto_computer_refuse(p->c, TRIVET_PROTO_CLOSE_VIOLATION, "wrong key") == 0;
         return 1;
     case 'c':
         trivet_proto_computer_cancel(p->c);

@@ -2,8 +2,8 @@
  * The keys of version 2, step by step (protocol §7, store/device.h): either end is killed at each of its writes in turn, in the
  * first session and in the second, and no pairing is ever lost. And what changes no key: whoever has none.
  *
- * A process is killed as it enters a system call, by strace; every call that writes to a disk or a socket is tried once with
- * TRIVET_THOROUGH, and else some of them.
+ * A process is killed as it enters a system call, by strace; of the calls that write to a disk or a socket some are tried, with
+ * TRIVET_THOROUGH forty of each session.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,7 +15,8 @@ import { Phone2 } from './version2.mjs';
 
 const CALLS = 'write,pwrite64,writev,sendto,sendmsg,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate';
 const STRACE = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0 ? null : 'strace cannot be used here';
-const some = (count) => Array.from({ length: count }, (_, i) => i + 1).filter((n) => process.env.TRIVET_THOROUGH || n % Math.ceil(count / 6) === 1 % Math.ceil(count / 6));
+const MOST = process.env.TRIVET_THOROUGH ? 40 : 6;
+const some = (count) => Array.from({ length: count }, (_, i) => i + 1).filter((n) => n % Math.ceil(count / MOST) === 1 % Math.ceil(count / MOST));
 
 /* A phone in a folder, with the code it began with. */
 async function newPhone(s, name) {
@@ -97,7 +98,10 @@ async function attach(s, options, output) {
     await Promise.race([ended, new Promise((resolve) => strace.stderr.on('data', (chunk) => /attached/.test((said += chunk)) && resolve()))]);
     return async () => {
         strace.kill('SIGINT');
+        // It may wait for ever for the threads of what it has killed.
+        const patience = setTimeout(() => strace.kill('SIGKILL'), 1000);
         await ended;
+        clearTimeout(patience);
     };
 }
 

@@ -1,0 +1,81 @@
+/*
+ * opening.mjs - whether the clock tells an unknown device from a wrong key, and from a revoked one (protocol §7).
+ *
+ *     node tests/bench/opening.mjs [ATTEMPTS]          (TRIVET names the program; default 1000 of each sort)
+ *
+ * Strangers of each sort take turns, and each is timed from its key_init to the computer's key_exchange, which is where a lookup would
+ * show. Medians and quartiles are printed in microseconds, and how far each sort's median is from the first one's; the first sort is
+ * measured twice, so that the second line says what the noise is. No bound is asserted here: that the work is the same, block by block, is
+ * tests/test_opening_work.c's to say.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { spawn, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { nacl, toBase64, WebSocket } from '../scenario/app.mjs';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const TRIVET = path.resolve(process.env.TRIVET ?? path.join(ROOT, 'build/trivet'));
+const ATTEMPTS = Number(process.argv[2] ?? 1000);
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trivet-bench-'));
+const data = path.join(folder, 'c');
+const server = spawn(TRIVET, ['serve', '--data', data, '--port', '0', '--no-mdns'], { stdio: ['ignore', 'ignore', 'pipe'] });
+process.on('exit', () => {
+    server.kill('SIGKILL');
+    fs.rmSync(folder, { recursive: true, force: true });
+});
+const port = await new Promise((resolve, reject) => {
+    let said = '';
+    server.stderr.setEncoding('utf8').on('data', (chunk) => {
+        const match = (said += chunk).match(/listening on \[::\]:(\d+)/);
+        if (match) resolve(Number(match[1]));
+    });
+    server.on('close', () => reject(new Error(`the server ended:\n${said}`)));
+});
+
+function trivet(...args) {
+    const { status, stdout, stderr } = spawnSync(TRIVET, [...args, '--data', data], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`trivet ${args.join(' ')}: ${status} ${stderr}`);
+    return stdout;
+}
+
+const pair = () => JSON.parse(trivet('pair', '--json')).device;
+const first = pair();
+for (let i = 0; i < 8; i++) pair();
+const revoked = pair(), last = pair();
+trivet('devices', 'revoke', revoked);
+const sorts = { 'wrong key': first, 'the same again': first, 'wrong key, last device': last, 'unknown device': 'zzzzzzzz', 'revoked device': revoked };
+const publicKey = toBase64(nacl.box.keyPair().publicKey);
+
+function once(device, n) {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false, localAddress: `127.6.${(n >> 7) & 127}.${(n & 127) + 1}` });
+    return new Promise((resolve, reject) => {
+        let began, took;
+        socket.on('open', () => {
+            began = process.hrtime.bigint();
+            socket.send(JSON.stringify({ type: 'key_init', publicKey, v: 2, device, gen: 0 }));
+        });
+        socket.on('message', () => {
+            took = Number(process.hrtime.bigint() - began) / 1000;
+            socket.terminate();
+        });
+        socket.on('close', () => (took ? resolve(took) : reject(new Error('no answer'))));
+        socket.on('error', reject);
+    });
+}
+
+const times = Object.fromEntries(Object.keys(sorts).map((name) => [name, []]));
+for (let i = -20; i < ATTEMPTS; i++)
+    for (const [name, device] of Object.entries(sorts)) {
+        const took = await once(device, i & 8191);
+        if (i >= 0) times[name].push(took);
+    }
+const at = (sorted, part) => sorted[Math.floor(part * (sorted.length - 1))];
+const median = Object.values(times).map((list) => at(list.sort((a, b) => a - b), 0.5))[0];
+for (const [name, list] of Object.entries(times)) {
+    const middle = at(list, 0.5);
+    console.log(`${name.padEnd(24)} median ${middle.toFixed(1)} us, quartiles ${at(list, 0.25).toFixed(1)} and ${at(list, 0.75).toFixed(1)}, ${(middle - median >= 0 ? '+' : '') + (middle - median).toFixed(1)} us`);
+}
+process.exit(0);
