@@ -7,12 +7,9 @@
 #include "jot/meta.h"
 #include "serve/jots_dir.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-
-enum { LARGE_JSON = 1 << 20 /* what is worth giving back to the system */ };
 
 uint64_t jots_now(const jots *j) {
     return uv_now(j->host->loop);
@@ -66,13 +63,7 @@ static void done(worker_job *job) {
         event_store_error(j->host, &t->err);
     }
     t->back(t);
-    /* Counted on the loop alone: a job only reads it. */
-    bool large = json_string_length(json_object_get(t->body, "data")) > LARGE_JSON;
-    json_decref(t->body);
-#ifdef __GLIBC__
-    if (large)
-        malloc_trim(0);
-#endif
+    json_decref(t->body); /* counted on the loop alone: a job only reads it */
     free(t->ask);
     free(t->file.file_id);
     free(t);

@@ -14,7 +14,13 @@
 #include <malloc.h>
 #endif
 
-enum { FIRST_MS = 3000, EVERY_MS = 3600 * 1000, EVERY_COMMITS = 1000, REST_MS = 1000 /* after a sync */ };
+enum {
+    FIRST_MS = 3000,
+    EVERY_MS = 3600 * 1000,
+    EVERY_COMMITS = 1000,
+    REST_MS = 1000,
+    LARGE = 1 << 20 /* bytes, of a message */
+};
 
 struct upkeep {
     worker_job job;
@@ -57,7 +63,7 @@ static void tell(const prune_counts *n) {
                   LOG_NUMBER("packed", (long long)n->packed), LOG_NUMBER("steps", (long long)n->steps));
 }
 
-/* A sync's states are the largest things by far. Given back after each, they would be fetched again by the next. */
+/* The largest things by far are a sync's states and photos. Given back after each, they would be fetched again by the next. */
 static void on_rest(uv_timer_t *timer) {
     (void)timer;
 #ifdef __GLIBC__
@@ -103,10 +109,15 @@ static void on_timer(uv_timer_t *timer) {
     begin(timer->data, false);
 }
 
+static bool took_much(const server_event *e) {
+    return e->kind == EVENT_SYNC_ENDED || e->kind == EVENT_FILE_STORED || e->kind == EVENT_FILE_FAILED ||
+           (e->kind == EVENT_RECEIVED && e->bytes >= LARGE);
+}
+
 static void on_event(void *owner, const server_event *e) {
     upkeep *u = owner;
 
-    if (e->kind == EVENT_SYNC_ENDED && !u->closing)
+    if (took_much(e) && !u->closing && !uv_is_active((uv_handle_t *)&u->rest))
         uv_timer_start(&u->rest, on_rest, REST_MS, 0);
     if (e->kind == EVENT_COMMIT && ++u->commits >= EVERY_COMMITS)
         begin(u, true);
