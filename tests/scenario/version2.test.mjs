@@ -416,6 +416,19 @@ scenario("trivet phone answers questions over version 2: a tie with --pick, a la
     assert.equal(s.server.stderr.match(/event=question_answered/g).length, 5);
 });
 
+test('the transcript of version 1 in proto/README.md is that session, byte for byte', () => {
+    const readme = fs.readFileSync(path.join(ROOT, 'proto/README.md'), 'utf8').replace(/\s+/g, '');
+    const [session] = vectors.v1;
+    const said = session.envelopes.slice(0, 2).flatMap((envelope) => [envelope.plaintext, envelope.nonce, envelope.text]);
+    let at = readme.indexOf('Asessionofversion1,byteforbyte');
+    assert.ok(at > 0);
+    for (const part of [session.phoneSecret, session.computerSecret, session.keyInit, session.keyExchange, session.sharedKey, ...said]) {
+        const next = readme.indexOf(part.replace(/\s+/g, ''), at);
+        assert.ok(next >= at, `${part} is not there, or not in its place`);
+        at = next + part.replace(/\s+/g, '').length;
+    }
+});
+
 test('the transcript in proto/README.md is that session, byte for byte', () => {
     const readme = fs.readFileSync(path.join(ROOT, 'proto/README.md'), 'utf8').replace(/\s+/g, '');
     const [session] = vectors.v2;
