@@ -10,6 +10,7 @@
 #include "serve/config.h"
 #include "serve/event.h"
 #include "serve/throttle.h"
+#include "serve/turn.h"
 #include "serve/worker.h"
 #include "store/store.h"
 
@@ -30,6 +31,7 @@ typedef struct host {
                              texts too, and keep no pointer into it */
     listener *listener;
     throttle throttle;
+    turn turn; /* of syncs */
     chatter chatter;
     event_listeners events;
     bool arrived;                            /* somebody connected who is not this computer */

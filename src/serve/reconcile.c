@@ -604,6 +604,10 @@ const char *reconcile_document(const reconcile *r, size_t *len) {
     return r->document;
 }
 
+bool reconcile_was_stale(const reconcile *r) {
+    return r->renewed > 0;
+}
+
 const trivet_merge_error *reconcile_refusal(const reconcile *r) {
     return &r->refusal;
 }

@@ -68,6 +68,9 @@ reconcile_outcome reconcile_answer(reconcile *r, char *document, size_t len, int
 /* After PROPOSE and APPLY; borrowed until the next call. */
 const char *reconcile_document(const reconcile *r, size_t *len);
 
+/* Whether a merge was made anew, because a side had changed since the one before. */
+bool reconcile_was_stale(const reconcile *r);
+
 const trivet_merge_error *reconcile_refusal(const reconcile *r);
 const store_error *reconcile_error(const reconcile *r);
 

@@ -10,6 +10,7 @@
 #include "store/question.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,8 @@ struct sync_run {
         [65]; /* the worker may not look into the connection, or into settings that may change meanwhile */
     char record[sizeof((config *)NULL)->record];
     reconcile *reconcile;
+    turn_place place; /* among syncs that want to commit (turn.h) */
+    uint64_t turn_ends;
     enum step step;
     bool busy;              /* a job runs */
     _Atomic bool abandoned; /* told to a job that waits: what it would do is not wanted any more */
@@ -117,6 +120,24 @@ static void submit(sync_run *s, enum task task) {
     worker_submit(connection_host(s->connection)->worker, &s->job);
 }
 
+static turn *turn_of(const sync_run *s) {
+    return &connection_host(s->connection)->turn;
+}
+
+static void on_turn(turn_place *place) {
+    sync_run *s = (sync_run *)(void *)((char *)place - offsetof(sync_run, place));
+
+    submit(s, s->task);
+}
+
+/* What may end in a commit: at once, or when it is this sync's turn. */
+static void submit_in_turn(sync_run *s, enum task task) {
+    s->task = task;
+    s->place.go = on_turn;
+    if (turn_ask(turn_of(s), &s->place))
+        submit(s, task);
+}
+
 static void free_sync(sync_run *s) {
     reconcile_free(s->reconcile);
     json_decref(s->conflict);
@@ -147,6 +168,7 @@ static void end(sync_run *s, const char *outcome, const trivet_merge_counts *cou
         return;
     s->step = ENDED;
     s->abandoned = true;
+    turn_leave(turn_of(s), &s->place);
     tell_end(s, outcome, counts);
     connection_sync_ended(s->connection);
     while (s->waiters) {
@@ -268,6 +290,7 @@ static void ask(sync_run *s) {
     const char *kind;
 
     s->step = ASKING;
+    turn_leave(turn_of(s), &s->place); /* people take their time */
     s->deadline = uv_now(connection_host(s->connection)->loop) + (uint64_t)s->ask_timeout;
     reconcile_question(s->reconcile, &kind);
     connection_tell(s->connection, &(server_event){.kind = EVENT_QUESTION_OPENED,
@@ -290,6 +313,9 @@ static void propose(sync_run *s) {
     connection *c = s->connection;
 
     s->step = WAITING;
+    if (reconcile_was_stale(s->reconcile))
+        turn_take(turn_of(s), &s->place);
+    s->turn_ends = uv_now(connection_host(c)->loop) + TURN_MS;
     int rc = trivet_proto_computer_propose(connection_machine(c), document, len, connection_last_sync(c),
                                            (int64_t)uv_now(connection_host(c)->loop));
     if (rc != 0)
@@ -393,7 +419,7 @@ void sync_answer(sync_run *s, char *state, size_t len, int64_t since) {
     s->document = state;
     s->len = len;
     s->since = since;
-    submit(s, ANSWER);
+    submit_in_turn(s, ANSWER);
 }
 
 void sync_abandon(sync_run *s, const char *outcome) {
@@ -402,10 +428,14 @@ void sync_abandon(sync_run *s, const char *outcome) {
 }
 
 uint64_t sync_deadline(const sync_run *s) {
+    if (s->step == WAITING && turn_has(turn_of(s), &s->place))
+        return s->turn_ends;
     return s->step == ASKING ? s->deadline : UINT64_MAX;
 }
 
 void sync_tick(sync_run *s) {
+    if (s->step == WAITING)
+        turn_leave(turn_of(s), &s->place); /* its phone is silent */
     if (s->step != ASKING)
         return;
     tell_answered(s, "timeout");
@@ -434,7 +464,7 @@ static int decide_when(sync_run *s, int unanswered) {
     if (unanswered == 0) {
         tell_answered(s, "person");
         s->step = MERGING;
-        submit(s, DECIDE);
+        submit_in_turn(s, DECIDE);
     }
     return unanswered;
 }

@@ -68,15 +68,20 @@ class Disk {
     }
 }
 
-scenario(`${CUTS} power cuts`, async (s, t) => {
-    const random = seeded(SEED);
+/* All that the scenario does is done on a disk of its own. */
+async function ownDisk(s, env = {}) {
     const disk = new Disk(s);
     await s.eventually('a namespace of its own', () => fs.readlinkSync(`/proc/${disk.holder.pid}/ns/mnt`) !== fs.readlinkSync('/proc/self/ns/mnt'));
     disk.on();
     s.data = `${disk.mount}/c`;
     const plain = s.run.bind(s);
     s.run = (args, options = {}) => plain(args, { wrap: disk.wrap, cwd: '/', ...options });
-    const serve = () => s.serve({ wrap: disk.wrap, cwd: '/' });
+    return { disk, serve: () => s.serve({ wrap: disk.wrap, cwd: '/', env }) };
+}
+
+scenario(`${CUTS} power cuts`, async (s, t) => {
+    const random = seeded(SEED);
+    const { disk, serve } = await ownDisk(s);
 
     await serve();
     const phone = await s.phone();
@@ -122,3 +127,46 @@ scenario(`${CUTS} power cuts`, async (s, t) => {
     if (CUTS >= 20) for (const [when, count] of Object.entries(counts)) assert.ok(count > 0, `no cut came ${when}`);
     await s.server.stop();
 }, { skip: impossible(), timeout: 60000 + CUTS * 10000 });
+
+/* Upkeep begins three seconds after the start: until then there are edits, whose states are old enough by then. */
+const PRUNINGS = Math.ceil(CUTS / 4);
+scenario(`${PRUNINGS} power cuts and kills while old states are dropped`, async (s, t) => {
+    const random = seeded(SEED + 1);
+    const { disk, serve } = await ownDisk(s, { TRIVET_KEEP_ALL: '1s', TRIVET_KEEP_HOURLY: '0s', TRIVET_KEEP_DAILY: '0s', TRIVET_KEEP_HISTORY: '0s', TRIVET_LOG_LEVEL: 'debug' });
+    let server = await serve(), started = Date.now();
+    const phone = await s.phone();
+    const ledger = new Ledger(s, phone, random);
+    await s.confirmed(phone);
+    const counts = { 'while it ran': 0, 'when it was done': 0, 'states dropped': 0 };
+    for (let round = 0; round < PRUNINGS; round++) {
+        ledger.editPhone(round);
+        await ledger.editComputer(round);
+        await s.confirmed(phone); // what an ancestor record names must be kept
+        const cut = random() < 0.5;
+        let dark = false;
+        const adding = ledger.addUntilRefused(round, () => dark);
+        await sleep(started + 2950 - Date.now());
+        await sleep(random() * 250);
+        dark = true;
+        if (cut) disk.cut();
+        await s.kill9();
+        counts[/event=pruned/.test(server.stderr) ? 'when it was done' : 'while it ran']++;
+        await adding;
+        phone.cut();
+        if (cut) {
+            disk.off();
+            disk.on();
+        }
+        const sound = await s.cli(['fsck']); // all that is named is there
+        assert.match(sound.stdout, /is sound/);
+        counts['states dropped'] += Number(/event=pruned.* states=(\d+)/.exec(server.stderr)?.[1] ?? 0);
+        server = await serve();
+        started = Date.now();
+        ledger.check(await s.export(), 'computer');
+        await s.confirmed(phone);
+        ledger.check(await s.expectSame(phone));
+        for (const { state } of (await s.json(['history'])).filter((line) => line.state).slice(-5)) await s.cli(['diff', state]);
+    }
+    t.diagnostic(JSON.stringify(counts));
+    await server.stop();
+}, { skip: impossible(), timeout: 60000 + PRUNINGS * 20000 });
