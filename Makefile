@@ -182,6 +182,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtrivet-app.a $(BUILD)/libtr
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--exclude-libs,libtrivet-app.a -o $@ $^ $(DEP_LIBS) -lcmocka
 
+# Counts the machines of both ends: none may be left.
+$(BUILD)/tests/test_wire_sim: private ALL_LDFLAGS += \
+    -Wl,--wrap=trivet_proto_computer_new,--wrap=trivet_proto_computer_free,--wrap=trivet_proto_phone_new,--wrap=trivet_proto_phone_free
+
 # A fuzz target's name says what it feeds: tests/fuzz/fuzz_*.c, built by `make fuzz` alone, with clang.
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 

@@ -40,7 +40,8 @@ static struct {
     struct event *events[MAX_EVENTS];
     unsigned count;
     struct actor *current;
-    int handles; /* that were made and not closed */
+    int handles;  /* that were made and not closed */
+    int machines; /* of proto/, likewise */
     uint64_t hash;
     char problem[200]; /* the first thing that went wrong where no history may be ended; "": none */
 } world;

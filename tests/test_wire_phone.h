@@ -92,6 +92,40 @@ static void cut_phone(const struct handset *h) {
             cut(net.wires[i], draw(NETWORK, 4) == 0);
 }
 
+/* ---- machines are counted: each connection has one, and lives as long as its last sync and job ---- */
+
+trivet_proto_computer *__real_trivet_proto_computer_new(const trivet_proto_computer_options *options,
+                                                        int64_t now);
+trivet_proto_computer *__wrap_trivet_proto_computer_new(const trivet_proto_computer_options *options,
+                                                        int64_t now);
+void __real_trivet_proto_computer_free(trivet_proto_computer *c);
+void __wrap_trivet_proto_computer_free(trivet_proto_computer *c);
+trivet_proto_phone *__real_trivet_proto_phone_new(const trivet_proto_phone_options *options, int64_t now);
+trivet_proto_phone *__wrap_trivet_proto_phone_new(const trivet_proto_phone_options *options, int64_t now);
+void __real_trivet_proto_phone_free(trivet_proto_phone *p);
+void __wrap_trivet_proto_phone_free(trivet_proto_phone *p);
+
+trivet_proto_computer *__wrap_trivet_proto_computer_new(const trivet_proto_computer_options *options,
+                                                        int64_t now) {
+    world.machines++;
+    return __real_trivet_proto_computer_new(options, now);
+}
+
+void __wrap_trivet_proto_computer_free(trivet_proto_computer *c) {
+    world.machines -= c != NULL;
+    __real_trivet_proto_computer_free(c);
+}
+
+trivet_proto_phone *__wrap_trivet_proto_phone_new(const trivet_proto_phone_options *options, int64_t now) {
+    world.machines++;
+    return __real_trivet_proto_phone_new(options, now);
+}
+
+void __wrap_trivet_proto_phone_free(trivet_proto_phone *p) {
+    world.machines -= p != NULL;
+    __real_trivet_proto_phone_free(p);
+}
+
 /* ---- killed ---- */
 
 static void kill_phone(struct handset *h, bool power) {

@@ -343,6 +343,7 @@ static void close_all(void) {
     while (step())
         ;
     must(world.handles == 0, "a handle was never closed");
+    must(world.machines == 0, "a connection was never freed");
     for (unsigned i = 0; i < phone_count; i++)
         must(!phones[i].ws && !phones[i].connecting && !phones[i].running, "a connection was never closed");
     for (unsigned i = 0; i < net.count; i++)
