@@ -166,6 +166,52 @@ static void test_frames(void **state) {
             check_frames(i, piece);
 }
 
+/* ---- stopped in each event, and fed what was left ---- */
+
+static frames stopping;
+
+static void stop_message(void *owner, bool binary, const uint8_t *data, size_t len) {
+    note_message(owner, binary, data, len);
+    frames_stop(&stopping);
+}
+
+static void stop_ping(void *owner, const uint8_t *data, size_t len) {
+    note_ping(owner, data, len);
+    frames_stop(&stopping);
+}
+
+static const frames_events stop_events = {stop_message, stop_ping, note_close};
+
+static void check_stopped(size_t i, size_t piece) {
+    event_log log = {{0}, 0};
+    int code = 0;
+
+    frames_init(&stopping, true, 256);
+    for (size_t at = 0; at < frame_cases[i].len && code == 0 && !strstr(log.log, "close"); at += piece) {
+        const uint8_t *data = (const uint8_t *)frame_cases[i].bytes + at;
+        size_t len = frame_cases[i].len - at < piece ? frame_cases[i].len - at : piece;
+
+        do { /* once more with nothing: whole frames may stand in the reader */
+            code = frames_feed(&stopping, data, len, &stop_events, &log);
+            data += len - stopping.left;
+            len = stopping.left;
+        } while (code == 0 && stopping.stopped && !strstr(log.log, "close"));
+    }
+    if (code == 0 && !strstr(log.log, "close"))
+        assert_null(stopping.wslay);
+    frames_release(&stopping);
+    if (code != frame_cases[i].code || strcmp(log.log, frame_cases[i].events) != 0)
+        fail_msg("%s, %zu bytes at a time, stopped: code %d, events %s", frame_cases[i].name, piece, code,
+                 log.log);
+}
+
+static void test_frames_stopped(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(frame_cases); i++)
+        for (size_t piece = 1; piece <= frame_cases[i].len; piece++)
+            check_stopped(i, piece);
+}
+
 /* No truncation gives more than a beginning of the events, and none leaks. */
 static void test_frames_truncated(void **state) {
     (void)state;
@@ -272,6 +318,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_frames_stopped),
         cmocka_unit_test(test_frames_truncated),
         cmocka_unit_test(test_frames_interleaved),
         cmocka_unit_test(test_frames_grow_with_what_came),
