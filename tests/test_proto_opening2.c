@@ -385,6 +385,48 @@ static void an_error_is_never_answered(void **state) {
     stranger_release(&s);
 }
 
+/* The bounds of version 1's opening hold here, too. */
+static void too_late_and_too_large(void **state) {
+    static char large[4096];
+    stranger s;
+    (void)state;
+    stranger_init(&s, "d", 0);
+    agree(&s, pairing_key);
+    assert_int_equal(trivet_proto_computer_deadline(s.c), 10000);
+    trivet_proto_computer_tick(s.c, 10000);
+    expect_close(&s, 4002);
+    stranger_release(&s);
+    for (size_t len = 4096 - 17; len <= 4096 - 16; len++) {
+        memset(large, ' ', sizeof large);
+        memcpy(large, HANDSHAKE, sizeof HANDSHAKE - 1);
+        stranger_init(&s, "d", 0);
+        agree(&s, pairing_key);
+        say_frame(&s, 1, large, len);
+        if (len == 4096 - 17)
+            expect(&s, TRIVET_PROTO_EVENT_HANDSHAKE);
+        else
+            expect_close(&s, 1009);
+        stranger_release(&s);
+    }
+}
+
+static void ten_refused_in_a_minute_close(void **state) {
+    static const char bad[] = "{\"type\":\"sync_ack\",\"since\":-1}";
+    stranger s;
+    (void)state;
+    stranger_init(&s, "d", 1);
+    agree(&s, pairing_key);
+    say_frame(&s, 1, HANDSHAKE, sizeof HANDSHAKE - 1);
+    expect(&s, TRIVET_PROTO_EVENT_HANDSHAKE);
+    assert_int_equal(trivet_proto_computer_accept(s.c, 0), 0);
+    for (int i = 1; i <= 10; i++) {
+        say_frame(&s, 1, bad, sizeof bad - 1);
+        expect(&s, TRIVET_PROTO_EVENT_REFUSED);
+        assert_int_equal(outputs(&s), i < 10 ? 1 : 2); /* each is told, and the tenth is the last */
+    }
+    stranger_release(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_is_its_bytes),
@@ -395,6 +437,8 @@ int main(void) {
         cmocka_unit_test(first_frames_that_do_not_open),
         cmocka_unit_test(nothing_is_sent_before_the_owner_accepts),
         cmocka_unit_test(an_error_is_never_answered),
+        cmocka_unit_test(too_late_and_too_large),
+        cmocka_unit_test(ten_refused_in_a_minute_close),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests_name("an opening of version 2", tests, NULL, NULL);
 }

@@ -155,6 +155,18 @@ scenario('wrong keys are slowed down and told as wrong secrets are, and hold up 
     assert.ok(second.took >= 2000, `${second.took} ms`);
 });
 
+scenario('a wrong key hears 4004 though its delay outlasts the time for a handshake, and also when another takes its place', async (s) => {
+    await s.serve({ env: { TRIVET_HANDSHAKE_TIMEOUT: '300ms', TRIVET_PEERS_PER_ADDRESS: '1' } });
+    const phone = await phone2(s), ends = [];
+    for (let i = 1; i <= 2; i++) {
+        ends.push(boldly(phone, '127.0.0.78'));
+        await s.eventually('it is judged', () => s.server.stderr.match(/wrong pairing secret/g)?.length === i);
+    }
+    const [first, second] = await Promise.all(ends);
+    assert.deepEqual([first.code, second.code, first.reason], [4004, 4004, second.reason]);
+    assert.ok(first.took < second.took && second.took >= 2000, `${first.took} and ${second.took} ms`);
+});
+
 /* Sends a frame, and much else, under keys that the computer does not have. */
 async function boldly(phone, localAddress) {
     const socket = new WebSocket(`ws://127.0.0.1:${phone.pairing.port}/`, { localAddress });
@@ -328,6 +340,19 @@ scenario("a phone's clock that is wrong by an hour does not win", async (s) => {
     assert.equal(await phone.sync(), 'confirmed');
     assert.ok(itemWith(await s.export(), s.text('ash, computer, later')));
     assert.deepEqual(texts(await s.export()), texts(phone.app.state()));
+});
+
+scenario('a clock that is off by less than 5 s is taken as it is', async (s) => {
+    await s.serve();
+    const phone = await phone2(s);
+    const item = phone.app.add('lists', 0, s.text('ash'));
+    assert.equal(await phone.sync(), 'confirmed');
+    phone.clockOff = 3000;
+    Object.assign(phone.app.find(item.id).item, { text: s.text('ash, phone'), updatedAt: Date.now() + 3000 });
+    s.planted.add(s.text('ash, phone'));
+    await s.edit(item.id, s.text('ash, computer, later'));
+    assert.equal(await phone.sync(), 'confirmed');
+    assert.ok(itemWith(await s.export(), s.text('ash, phone')));
 });
 
 scenario('trivet phone: version 2 by itself, the device key kept, --v1 only when told, nothing taken back', async (s) => {
