@@ -17,13 +17,25 @@
 enum { MAX_EDITS = 500, MAX_ITEMS = 200, LABELS = 3 };
 
 /* Why a loss may be nobody's fault: test_reconcile_open.h has each as a condition, with its proof. */
-enum reason { KILLED_EDIT, RESTORED_EDIT, CAME_BACK, WENT, REVIVAL_DROPPED, FORGOTTEN_TEXT, DATES, REASONS };
+enum reason {
+    KILLED_EDIT,
+    RESTORED_EDIT,
+    CAME_BACK,
+    WENT,
+    NAME_DROPPED,
+    REVIVAL_DROPPED,
+    FORGOTTEN_TEXT,
+    DATES,
+    REASONS
+};
 
 static const char *const reasons[REASONS] = {
     [KILLED_EDIT] = "a phone killed between its writes, then an edit of what tells its two states apart",
     [RESTORED_EDIT] = "a phone restored, then an edit that gave an old text a new date",
     [CAME_BACK] = "an item that may as well have been brought back",
     [WENT] = "computer and phone restored: an item that may as well have been deleted and purged",
+    [NAME_DROPPED] =
+        "a phone restored to a record that was dropped unconfirmed: an item that may as well have gone",
     [REVIVAL_DROPPED] = "an item was brought back, and retention dropped the word of that",
     [FORGOTTEN_TEXT] = "computer restored: a text of the time that it forgot, on two phones",
     [DATES] = "only dates are left, of clocks that are off",
@@ -53,6 +65,7 @@ struct ledger {
     struct item items[MAX_ITEMS];
     int edit_count, item_count;
     bool restored;    /* the computer was, from a backup */
+    bool pruned;      /* retention has dropped records */
     unsigned excused; /* bits 1 << reason: what went wrong, and was set aside */
 };
 

@@ -207,7 +207,7 @@ static bool text_may_be_new(const struct ledger *l, const struct phone *p, const
 /* What may become of items in a sync, by no rule's fault. */
 struct fates {
     struct knowledge know[RECORD_GROUPS];
-    bool may_go[MAX_ITEMS], may_have_been_deleted[MAX_ITEMS];
+    bool may_go[MAX_ITEMS], may_go_unnamed[MAX_ITEMS], may_have_been_deleted[MAX_ITEMS];
     bool form_known[MAX_ITEMS]; /* of items that the computer holds dead and the phone live */
     int64_t died[MAX_ITEMS];    /* of items that the computer has a grave of; else 0 */
     struct ledger *ledger;
@@ -239,6 +239,42 @@ static bool may_go(const struct ledger *l, const struct phone *p, const struct i
     return it->id[0] && l->restored && p->went_back && p->held.since > 0 && !know->known &&
            !know->lost_confirm && text_in(computer, it, &dead) >= 0 &&
            !trivet_merge_item_find(p->held.state, it->section, id, NULL, NULL);
+}
+
+/* Whether every record that the phone's time may name holds the item live, as it was sent and as it was merged. */
+static bool live_in_all_unnamed(const struct phone *p, const struct item *it) {
+    store_error err = STORE_ERROR_INIT;
+    bool live = true, dead;
+    record *records;
+    size_t count;
+
+    must(record_list(the_store, p->device, p->name, &records, &count, &err) == 0, err.message);
+    for (size_t i = 0; i < 2 * count && live; i++) {
+        const record *r = &records[i / 2];
+        trivet_merge_state *then;
+        if (r->applied & 1u << group_of(it))
+            continue;
+        must(snapshot_read(the_store, i % 2 ? &r->sent : &r->snapshot, &then, &err) == 0, err.message);
+        live = text_in(then, it, &dead) >= 0;
+        trivet_merge_state_free(then);
+    }
+    free(records);
+    return live;
+}
+
+/*
+ * A phone was restored to a time that names a record which retention dropped before anything was known to mean it, so that
+ * not even the time is remembered. An item that the phone lacks, and that every record holds live that the time may still
+ * name, may go. The second history: it has applied one of these, and the item was deleted there and purged.
+ */
+static bool may_go_unnamed(const struct ledger *l, const struct phone *p, const struct item *it,
+                           const struct knowledge *know, const trivet_merge_state *computer) {
+    trivet_merge_slice id = {it->id, strlen(it->id)};
+    bool dead;
+
+    return it->id[0] && l->pruned && p->went_back && p->held.since > 0 && !know->known && !know->dropped &&
+           !know->lost_confirm && text_in(computer, it, &dead) >= 0 &&
+           !trivet_merge_item_find(p->held.state, it->section, id, NULL, NULL) && live_in_all_unnamed(p, it);
 }
 
 /*
@@ -317,8 +353,10 @@ static struct fates foresee(struct ledger *l, const struct phone *p, const trive
         const struct item *it = &l->items[i];
         trivet_merge_item item;
         bool dead;
-        f.may_go[i] =
-            may_go(l, p, it, &f.know[group_of(it)], computer) || may_have_been_deleted(l, p, i, computer);
+        const struct knowledge *know = &f.know[group_of(it)];
+        f.may_go[i] = may_go(l, p, it, know, computer);
+        f.may_go_unnamed[i] = may_go_unnamed(l, p, it, know, computer);
+        f.may_have_been_deleted[i] = may_have_been_deleted(l, p, i, computer);
         f.form_known[i] = p->went_back && live_item(p->held.state, it, &item) &&
                           text_in(computer, it, &dead) < 0 && dead && is_known(p, it, p->held.state);
     }
@@ -333,6 +371,8 @@ static void settle_fates(struct fates *f, struct ledger *l, struct phone *p,
         bool dead, live = it->id[0] && text_in(computer, it, &dead) >= 0;
         if (live ? may_live(l, p, i, f) : f->may_go[i])
             it->open |= 1u << (live ? CAME_BACK : WENT);
+        if (!live && f->may_go_unnamed[i])
+            it->open |= 1u << NAME_DROPPED;
         if (!live && f->may_have_been_deleted[i])
             it->open |= 1u << REVIVAL_DROPPED;
         if (p->restored && p->reedited[i] && text_may_be_new(l, p, it, &f->know[group_of(it)]))

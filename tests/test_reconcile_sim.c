@@ -35,7 +35,6 @@ static struct sim {
         bool made, used;
         struct ledger ledger;
     } backup;
-    bool pruned;
     bool restores; /* past states are brought back in this history */
     bool
         version_2; /* every other phone speaks it: one round, an ack, later edits merged over M (protocol §7) */
@@ -375,7 +374,7 @@ static bool sync_once(struct phone *p, enum fault fault, bool quiet) {
     TRACE("%s syncs (since %lld, fault: %s)\n", p->name, (long long)p->held.since, faults[fault]);
     trivet_merge_state *computer = computer_state();
     struct fates fates = {0};
-    if (p->went_back || sim.backup.used || sim.pruned) /* else nothing is open */
+    if (p->went_back || sim.backup.used || sim.ledger.pruned) /* else nothing is open */
         fates = foresee(&sim.ledger, p, computer);
     trivet_merge_state_free(computer);
     reconcile *r = reconcile_new(the_store, p->device, p->name, &settings);
@@ -471,7 +470,7 @@ static void prune(void) {
     do
         must(record_prune(the_store, sim.clock, &limits, most, &cursor, &dropped, &err) == 0, err.message);
     while (cursor != 0 && pick(4) > 0); /* a step at a time, and a computer may be switched off in between */
-    sim.pruned = true;
+    sim.ledger.pruned = true;
     TRACE("computer drops %zu records\n", dropped);
     if (pick(2) == 0)
         drop_graves(sim.clock - pick(20000));
