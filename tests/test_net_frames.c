@@ -212,6 +212,32 @@ static void test_frames_stopped(void **state) {
             check_stopped(i, piece);
 }
 
+/* More than the reader takes at a time: what it has not taken is told. */
+static void test_frames_stopped_early(void **state) {
+    enum { COUNT_OF = 60, EACH = 200, SIZE = COUNT_OF * (EACH + 8) };
+    static uint8_t bytes[SIZE];
+    const uint8_t *data = bytes;
+    event_log log = {{0}, 0};
+    size_t len = SIZE, stops = 0;
+    bool left = false;
+
+    (void)state;
+    for (int i = 0; i < COUNT_OF; i++)
+        memcpy(bytes + i * (EACH + 8), "\x82\xfe\x00\xc8" M, 8);
+    frames_init(&stopping, true, 256);
+    do {
+        assert_int_equal(frames_feed(&stopping, data, len, &stop_events, &log), 0);
+        data += len - stopping.left;
+        len = stopping.left;
+        left |= len > 0;
+        stops += stopping.stopped;
+    } while (stopping.stopped);
+    assert_true(left);
+    assert_int_equal(stops, COUNT_OF);
+    assert_null(stopping.wslay); /* every byte is accounted for */
+    frames_release(&stopping);
+}
+
 /* No truncation gives more than a beginning of the events, and none leaks. */
 static void test_frames_truncated(void **state) {
     (void)state;
@@ -319,6 +345,7 @@ int main(void) {
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_frames_stopped),
+        cmocka_unit_test(test_frames_stopped_early),
         cmocka_unit_test(test_frames_truncated),
         cmocka_unit_test(test_frames_interleaved),
         cmocka_unit_test(test_frames_grow_with_what_came),
