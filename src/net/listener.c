@@ -23,7 +23,13 @@
 #include "peer.h"
 #include "websocket_stream.h"
 
-enum { BACKLOG = 128, MAX_LINGERING = 32, CODE_TIMEOUT = 4002, CODE_GOING_AWAY = 1001 };
+enum {
+    BACKLOG = 128,
+    MAX_LINGERING = 32,
+    KNOWN = 64, /* sources that are remembered */
+    CODE_TIMEOUT = 4002,
+    CODE_GOING_AWAY = 1001
+};
 
 struct listener {
     uv_loop_t *loop;
@@ -37,6 +43,8 @@ struct listener {
     void *owner;
     peer_host host;
     peer_list waiting, judged, lingering, rest;
+    char known[KNOWN][ADDRESS_SIZE]; /* sources that have shown a right secret, the latest ones */
+    size_t next_known;               /* the one to be forgotten for another */
     uv_tcp_t spare;
     uint16_t port;
     size_t failed_handles; /* still to close after a failed listener_new */
@@ -136,14 +144,33 @@ static void on_timer(uv_timer_t *timer) {
     schedule(l);
 }
 
-/* Counts those of a source (NULL: all) in a list, and finds who came first, which is who is to leave first. */
+static bool is_known(const listener *l, const char *source) {
+    for (size_t i = 0; i < KNOWN; i++)
+        if (strcmp(l->known[i], source) == 0)
+            return true;
+    return false;
+}
+
+static void remember(listener *l, const char *source) {
+    if (is_known(l, source))
+        return;
+    strcpy(l->known[l->next_known], source);
+    l->next_known = (l->next_known + 1) % KNOWN;
+}
+
+/* Who came first; but where a phone was, its next connection does not make room for strangers, however many they are. */
+static bool leaves_before(const peer *a, const peer *b) {
+    return a->known == b->known ? a->deadline < b->deadline : b->known;
+}
+
+/* Counts those of a source (NULL: all) in a list, and finds who is to leave first. */
 static unsigned count_places(const peer_list *list, const char *source, peer **oldest) {
     unsigned count = 0;
 
     for (peer *p = list->first; p; p = p->next)
         if (!source || strcmp(p->source, source) == 0) {
             count++;
-            if (!*oldest || p->deadline < (*oldest)->deadline)
+            if (!*oldest || leaves_before(p, *oldest))
                 *oldest = p;
         }
     return count;
@@ -157,7 +184,7 @@ static void bound_places(listener *l, const char *source, unsigned most, const c
         put_out(l, oldest, reason);
 }
 
-/* Protocol §2: so many places for an address, so many in all; the oldest makes room. */
+/* Protocol §2: so many places for an address, so many in all. */
 static void make_room(listener *l, const peer *newest) {
     bound_places(l, newest->source, l->options.unauthenticated_per_address, "too many from this address");
     if (l->waiting.count + l->judged.count > l->options.unauthenticated_max)
@@ -173,6 +200,7 @@ void listener_authenticated(listener *l, websocket *ws) {
 
     if (p->list != &l->waiting)
         return;
+    remember(l, p->source);
     move(p, &l->rest);
     schedule(l);
 }
@@ -241,6 +269,7 @@ static void on_connection(uv_stream_t *server, int status) {
         return;
     }
     p->deadline = uv_now(l->loop) + l->options.unauthenticated_timeout;
+    p->known = is_known(l, p->source);
     peer_list_append(&l->waiting, p);
     if (!l->options.allow_any && !listener_address_is_local(p->address)) {
         peer_refuse(p, 403, "address");

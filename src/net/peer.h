@@ -45,6 +45,7 @@ struct peer {
     size_t queued;     /* bytes of answers that wait to be sent */
     uint8_t filled;    /* reads in this turn, scratch.h */
     bool lingering, closing, loopback;
+    bool known;  /* a right secret was shown from there before (listener.c) */
     int verdict; /* while judged: the close code that waits for it, and the reason */
     const char *verdict_reason;
     bool served;        /* at least one request was answered */

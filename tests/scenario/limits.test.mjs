@@ -159,6 +159,33 @@ scenario('so many unauthenticated connections in all', async (s) => {
     await unharmed();
 });
 
+/* A thousand addresses can fill all places again and again; but not so that a phone that was here before does not come in. */
+scenario('strangers from everywhere do not put out a phone at an address that it had before', async (s) => {
+    await s.serve({ env: { TRIVET_UNAUTHENTICATED_MAX: '4' } });
+    const phone = await s.phone();
+    await s.confirmed(phone);
+    const strangers = (count) => Promise.all(Array.from({ length: count }, (_, i) => new Promise((resolve) => {
+        const socket = net.connect({ port: s.server.port, host: '127.0.0.1', localAddress: `127.0.2.${i + 1}` }).on('error', () => {});
+        socket.once('connect', () => resolve(socket));
+        s.later(() => socket.destroy());
+    })));
+    phone.hooks.greeting = () => {};
+    await phone.connect();
+    const [first] = await strangers(40);
+    await s.eventually('the first stranger is put out', () => first.destroyed || first.readyState !== 'open');
+    assert.ok(phone.connected, 'it has shown no secret, on this connection');
+    phone.hooks = {};
+    phone.sendHandshake();
+    assert.equal((await phone.sync()).kind, 'confirmed');
+    // Who was never here has no such place.
+    const other = await s.phone({ pairing: phone.pairing });
+    other.host = '127.0.0.1';
+    other.hooks.greeting = () => {};
+    await other.connect({ websocket: { localAddress: '127.0.3.1' } });
+    await strangers(40);
+    await closesWith(other, 4002);
+});
+
 scenario('half-open connections by the hundred leave room for a phone', async (s) => {
     const { phone, unharmed } = await stage(s);
     const sockets = Array.from({ length: 200 }, () => net.connect(s.server.port, '127.0.0.1').on('error', () => {}));
