@@ -187,8 +187,9 @@ static void killed_between(const struct ledger *l, struct held *h, const trivet_
 }
 
 /*
- * A phone that was restored from a backup edits, before its next sync, an item whose text in the backup was no longer the
- * newest; the edit gives the old text a new date. The second history: the user wrote that text after the restore. That is
+ * A phone that was restored from a backup edits, before its next sync (or had edited before the backup), an item whose text in
+ * the backup was no longer the newest; the edit gives the old text a new date. The second history: the user wrote that text
+ * after the restore. That is
  * so unless the phone's time names a state in which the item has that very text (then the text is none of its edits), and
  * the phone cannot as well come from what it sent with this time before: that it sends it once more, edited, is just what
  * a lost confirm looks like. Nor must the time be one that may name several states.
@@ -208,8 +209,9 @@ static bool text_may_be_new(const struct ledger *l, const struct phone *p, const
 struct fates {
     struct knowledge know[RECORD_GROUPS];
     bool may_go[MAX_ITEMS], may_go_unnamed[MAX_ITEMS], may_have_been_deleted[MAX_ITEMS];
-    bool form_known[MAX_ITEMS]; /* of items that the computer holds dead and the phone live */
-    int64_t died[MAX_ITEMS];    /* of items that the computer has a grave of; else 0 */
+    bool edited_before[MAX_ITEMS]; /* of a restored phone: since the state that its time names */
+    bool form_known[MAX_ITEMS];    /* of items that the computer holds dead and the phone live */
+    int64_t died[MAX_ITEMS];       /* of items that the computer has a grave of; else 0 */
     struct ledger *ledger;
 };
 
@@ -354,6 +356,7 @@ static struct fates foresee(struct ledger *l, const struct phone *p, const trive
         trivet_merge_item item;
         bool dead;
         const struct knowledge *know = &f.know[group_of(it)];
+        f.edited_before[i] = p->restored && p->held.named && differs(it, p->held.named, p->held.state);
         f.may_go[i] = may_go(l, p, it, know, computer);
         f.may_go_unnamed[i] = may_go_unnamed(l, p, it, know, computer);
         f.may_have_been_deleted[i] = may_have_been_deleted(l, p, i, computer);
@@ -375,7 +378,8 @@ static void settle_fates(struct fates *f, struct ledger *l, struct phone *p,
             it->open |= 1u << NAME_DROPPED;
         if (!live && f->may_have_been_deleted[i])
             it->open |= 1u << REVIVAL_DROPPED;
-        if (p->restored && p->reedited[i] && text_may_be_new(l, p, it, &f->know[group_of(it)]))
+        if (p->restored && (p->reedited[i] || f->edited_before[i]) &&
+            text_may_be_new(l, p, it, &f->know[group_of(it)]))
             it->text_open |= 1u << RESTORED_EDIT;
         if (it->backdated && f->know[group_of(it)].dropped)
             it->text_open |= 1u << DATES;
