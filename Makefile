@@ -283,7 +283,7 @@ coverage-here: $(BUILD)/trivet $(COVERAGE_BIN)
 	$(Q)node tests/coverage.mjs $(BUILD)/obj/merge $(COVERAGE_LINES) $(COVERAGE_BRANCHES)
 
 # Each target for FUZZ_SECONDS, from the corpus in tests/fuzz/corpus/NAME where there is one.
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 30
 fuzz:
 	$(call again) BUILD=build-fuzz HARDEN= CC=clang SANITIZE='-fsanitize=fuzzer-no-link,address $(SAN_UB)' CFLAGS='-O1 -g' \
 	    fuzz-targets
@@ -422,7 +422,7 @@ help:
 	@echo 'make wasm         the merge library as a WebAssembly module, build/wasm/trivet_merge.wasm (clang, lld)'
 	@echo 'make asan, tsan   builds with sanitizers in build-asan, build-tsan'
 	@echo 'make coverage     how much of merge/ the tests take, line by line'
-	@echo 'make fuzz         feeds the parsers (FUZZ_SECONDS=20 for each)'
+	@echo 'make fuzz         feeds the parsers (FUZZ_SECONDS=30 for each)'
 	@echo 'make format, lint the sources as .clang-format has them; what the compilers do not check'
 	@echo 'make deps, check-deps, check-all-deps, bench-deps: only installs what is missing'
 	@echo 'make clean        removes what was built'

@@ -298,6 +298,28 @@ static void test_frames_grow_with_what_came(void **state) {
     frames_release(&f);
 }
 
+/* A message in small fragments is not copied as a whole for each of them. */
+static void test_frames_grow_seldom(void **state) {
+    enum { FRAGMENTS = 50000, LIMIT = 1 << 20 };
+    event_log log = {{0}, 0};
+    size_t grown = 0, before = 0;
+    frames f;
+
+    (void)state;
+    frames_init(&f, true, LIMIT);
+    for (int i = 0; i < FRAGMENTS; i++) {
+        const char *fragment = i == 0 ? "\x02\x87" M "1234567" : "\x00\x87" M "1234567";
+
+        assert_int_equal(frames_feed(&f, (const uint8_t *)fragment, 13, &note_events, &log), 0);
+        grown += f.size != before;
+        before = f.size;
+    }
+    assert_int_equal(f.len, 7 * FRAGMENTS);
+    assert_in_range(grown, 1, 10);
+    assert_true(f.size <= LIMIT);
+    frames_release(&f);
+}
+
 static void test_frames_endless_fragments(void **state) {
     frames f;
     event_log log = {{0}, 0};
@@ -349,6 +371,7 @@ int main(void) {
         cmocka_unit_test(test_frames_truncated),
         cmocka_unit_test(test_frames_interleaved),
         cmocka_unit_test(test_frames_grow_with_what_came),
+        cmocka_unit_test(test_frames_grow_seldom),
         cmocka_unit_test(test_frames_endless_fragments),
         cmocka_unit_test(test_frames_header_and_mask),
     };

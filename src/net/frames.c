@@ -126,10 +126,13 @@ static int check_header(frames *f, const struct wslay_frame_iocb *frame) {
     return ++f->fragments > FRAMES_MAX_FRAGMENTS ? CLOSE_POLICY : 0;
 }
 
-/* Room for `more` bytes: the buffer doubles, never beyond what the open frame can fill or the limit. */
-static int reserve(frames *f, size_t more, uint64_t frame_rest) {
+/*
+ * Room for `more` bytes: the buffer doubles, never beyond what can still come: of the last frame its `rest`, of others
+ * the limit. To give others no more than they fill would be to copy all that there is for each of 65,536 fragments.
+ */
+static int reserve(frames *f, size_t more, uint64_t rest, bool last) {
     size_t need = f->len + more, size = f->size ? f->size : FIRST_BUFFER;
-    uint64_t most = f->len + frame_rest;
+    uint64_t most = last ? f->len + rest : f->limit;
     uint8_t *grown;
 
     if (need <= f->size)
@@ -163,7 +166,7 @@ static int take_data(frames *f, const struct wslay_frame_iocb *frame, const fram
         return 0;
     }
     if (len > 0) {
-        code = reserve(f, len, frame->payload_length - f->done + len);
+        code = reserve(f, len, frame->payload_length - f->done + len, frame->fin);
         if (code != 0)
             return code;
         memcpy(f->message + f->len, data, len);

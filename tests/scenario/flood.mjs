@@ -346,6 +346,11 @@ const ATTACKS = {
         app.socket._socket.write(frame(0x01));
         for (; !over() && app.connected; ops++) if (!app.socket._socket.write(piece)) await drained(app.socket._socket);
     }),
+    'a phone: fragments of seven bytes': () => asPhone(async (app) => {
+        const piece = many(2000, frame(0x00, '1234567'));
+        app.socket._socket.write(frame(0x01));
+        for (; !over() && app.connected; ops++) if (!app.socket._socket.write(piece)) await drained(app.socket._socket);
+    }),
     'a phone: pings': () => asPhone(async (app) => {
         const piece = many(500, frame(0x89, 'p'.repeat(125)));
         for (; !over() && app.connected; ops++) if (!app.socket._socket.write(piece)) await drained(app.socket._socket);
