@@ -15,6 +15,7 @@ import { Phone2 } from './version2.mjs';
 
 const CALLS = 'write,pwrite64,writev,sendto,sendmsg,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate';
 const STRACE = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0 ? null : 'strace cannot be used here';
+const TRACED = { ASAN_OPTIONS: 'detect_leaks=0' }; // which cannot be looked for under strace
 const MOST = process.env.TRIVET_THOROUGH ? 40 : 6;
 const some = (count) => Array.from({ length: count }, (_, i) => i + 1).filter((n) => n % Math.ceil(count / MOST) === 1 % Math.ceil(count / MOST));
 
@@ -73,11 +74,11 @@ scenario(
             const model = await newPhone(s, `model-${session}`);
             if (session === 2) await model.sync();
             const trace = s.file(`trace-${session}`);
-            await model.sync({ wrap: ['strace', '-f', '-o', trace, '-e', `trace=${CALLS}`] });
+            await model.sync({ wrap: ['strace', '-f', '-o', trace, '-e', `trace=${CALLS}`], env: TRACED });
             for (const call of places(trace)) {
                 const phone = await newPhone(s, `phone-${session}-${call.join('-')}`);
                 if (session === 2) await phone.sync();
-                const { signal } = spawnSync('strace', ['-f', '-o', '/dev/null', ...killing(call), TRIVET, 'phone', '--state', s.file(`phone-${session}-${call.join('-')}`), 'sync'], { env: s.env });
+                const { signal } = spawnSync('strace', ['-f', '-o', '/dev/null', ...killing(call), TRIVET, 'phone', '--state', s.file(`phone-${session}-${call.join('-')}`), 'sync'], { env: { ...s.env, ...TRACED } });
                 kills += signal === 'SIGKILL';
                 tried++;
                 await phone.comesIn(`session ${session}, killed at ${call.join(' ')}`);
