@@ -92,6 +92,8 @@ static char *describe(const server_event *e, const char *word) {
         set_text(o, "before", e->reason);
     if (e->kind == EVENT_FILE_STORED)
         json_object_set_new(o, "bytes", json_integer((json_int_t)e->bytes));
+    if (e->kind == EVENT_FILE_STORED)
+        json_object_set_new(o, "duration", json_integer(e->duration));
     if (e->kind == EVENT_FILE_FAILED)
         set_text(o, "reason", e->reason);
     if ((e->kind == EVENT_FILE_STORED || e->kind == EVENT_FILE_FAILED) && e->number > 0)
