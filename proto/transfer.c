@@ -31,9 +31,14 @@ bool proto_receiving_expects(const proto_receiving *r) {
     return r->open || r->late > 0;
 }
 
+/* And is not over, as far as its phone has told. */
+static bool was_asked_for(const proto_receiving *r, uint32_t number) {
+    return number > 0 && number >= r->oldest && number <= r->number;
+}
+
 /* Of one that was left: it is over when something of a later one has come. */
 static proto_piece take_late(proto_receiving *r, uint32_t number, size_t len) {
-    if (number < r->oldest || number > r->number || len > r->late)
+    if (!was_asked_for(r, number) || len > r->late)
         return PROTO_PIECE_WRONG;
     r->oldest = number;
     r->late -= len;
@@ -54,7 +59,7 @@ proto_piece proto_receiving_take(proto_receiving *r, uint32_t number, uint64_t o
 }
 
 proto_piece proto_receiving_end(proto_receiving *r, uint32_t number) {
-    if (number < r->oldest || number > r->number)
+    if (!was_asked_for(r, number))
         return PROTO_PIECE_WRONG;
     bool taken = r->open && number == r->number;
     r->oldest = number + 1;

@@ -14,7 +14,10 @@
 
 #include <wslay/wslay.h>
 
-enum { FIRST_BUFFER = 16384 };
+enum {
+    FIRST_BUFFER = 16384,
+    AT_ONCE = 131072 /* a frame up to this size gets all its room at its beginning */
+};
 
 /* What wslay's callback reads from during a feed. */
 static _Thread_local struct {
@@ -139,7 +142,7 @@ static int reserve(frames *f, size_t more, uint64_t rest, bool last) {
         return 0;
     while (size < need)
         size *= 2;
-    if (size > most && most >= need)
+    if (most >= need && (size > most || most <= AT_ONCE))
         size = (size_t)most;
     grown = realloc(f->message, size);
     if (!grown)
@@ -292,7 +295,18 @@ size_t frames_header(uint8_t out[static FRAMES_MAX_HEADER], uint8_t opcode, uint
     return n;
 }
 
+/* Eight bytes at a time: the key repeats every four. */
 void frames_mask(uint8_t *data, size_t len, const uint8_t key[static 4]) {
-    for (size_t i = 0; i < len; i++)
-        data[i] ^= key[i & 3];
+    uint64_t eight, mask;
+    size_t at = 0;
+
+    memcpy(&mask, key, 4);
+    memcpy((uint8_t *)&mask + 4, key, 4);
+    for (; len - at >= 8; at += 8) {
+        memcpy(&eight, data + at, 8);
+        eight ^= mask;
+        memcpy(data + at, &eight, 8);
+    }
+    for (; at < len; at++)
+        data[at] ^= key[at & 3];
 }

@@ -61,7 +61,8 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--json") == 0)
         printf("{\"seal\":%.0f,\"open\":%.0f,\"hash\":%.0f,\"copy\":%.0f}\n", sealed, opened, hashed, copied);
     else
-        printf("pieces of 64 KiB, MB/s on one core: secretbox %.0f, its opening %.0f, BLAKE2b %.0f, memcpy %.0f\n", sealed,
-               opened, hashed, copied);
+        printf("pieces of 64 KiB, MB/s on one core: secretbox %.0f, its opening %.0f, BLAKE2b %.0f, memcpy "
+               "%.0f\n",
+               sealed, opened, hashed, copied);
     return 0;
 }

@@ -360,3 +360,25 @@ scenario('a full disk: refused with a message, and it comes when there is room a
     await s.confirmed(phone, { stay: true });
     await allStored(s, 1, 2);
 });
+
+scenario('what does not come in its time is left, and taken when it comes late', async (s) => {
+    await s.serve({ env: { TRIVET_JOT_META_TIMEOUT: '300ms', TRIVET_JOT_FILE_TIMEOUT: '300ms' } });
+    const phone = await s.phone();
+    const late = [];
+    const answer = phone.answerJots.bind(phone);
+    phone.answerJots = (type, body) => (body.jot?.id === 1 && late.length === 0 ? late.push(() => answer(type, body)) : answer(type, body));
+    phone.setJot(1, { text: s.text('slow') });
+    phone.setJot(2, { text: s.text('quick'), files: [{ id: 'slow', bytes: Buffer.from('slow') }, { id: 'quick', bytes: Buffer.from('quick') }] });
+    phone.hooks.file = (given) => {
+        if (given.fileId !== 'slow') return given;
+        late.push(() => phone.sendMessage(given));
+        phone.fileAsked = false;
+        return null;
+    };
+    await s.confirmed(phone, { stay: true });
+    await s.eventually('the others came', async () => (await states(s, 2)).join() === 'refused,stored');
+    assert.equal(await byId(s, 1), undefined);
+    assert.equal(late.length, 2);
+    for (const give of late) give();
+    await s.eventually('both came late', async () => (await byId(s, 1))?.forms.length === 1 && (await states(s, 2)).join() === 'stored,stored');
+});
