@@ -96,7 +96,7 @@ scenario('the connection is cut at random bytes: only the rest comes again', asy
     phone.pieceBytes = 0;
     let cuts = 0, lost = 0;
     while (cuts < 6) {
-        let left = Math.floor(Math.random() * 1.5 * MIB);
+        let left = Math.floor(Math.random() * 0.9 * MIB);
         phone.hooks.piece = (piece, g) => {
             if ((left -= piece.bytes.length) > 0 || g.at + piece.bytes.length === g.bytes.length) return piece;
             // A part of a frame, and then nothing more.
