@@ -308,15 +308,19 @@ static int choose(const char *command, const all_jots *a, bool all, int argc, ch
 
 /* ---- get ---- */
 
-static size_t count_asked(const cli_common *common, const int64_t *nums, size_t count) {
+/* How many files are still to come; *came: how much of those is here. */
+static size_t count_asked(const cli_common *common, const int64_t *nums, size_t count, uint64_t *came) {
     all_jots a;
     size_t left = 0;
 
+    *came = 0;
     if (load(common, &a) != 0)
         return 0;
     for (size_t i = 0; i < count; i++) {
         const jot_copy *c = find(&a, nums[i]);
-        left += c ? count_files(&a, c).waiting : 0;
+        transfer t = c ? count_files(&a, c) : (transfer){0};
+        left += t.waiting;
+        *came += t.came;
     }
     release(&a);
     return left;
@@ -342,8 +346,13 @@ static int fetch(const cli_common *common, const all_jots *a, const int64_t *num
     }
     const struct timespec pause = {0, POLL_MS * 1000000L};
     int64_t until = print_now() + seconds * 1000;
-    size_t left;
-    while (connected && (left = count_asked(common, nums, count)) > 0 && print_now() < until) {
+    size_t left, before = SIZE_MAX;
+    uint64_t came, last = 0;
+    while (connected && (left = count_asked(common, nums, count, &came)) > 0 && print_now() < until) {
+        if (came > last || left < before) /* it is coming */
+            until = print_now() + seconds * 1000;
+        last = came;
+        before = left;
         if (isatty(STDERR_FILENO))
             fprintf(stderr, "\r%zu file%s on the way \033[K", left, left == 1 ? "" : "s");
         nanosleep(&pause, NULL);
@@ -400,12 +409,13 @@ static int write_all(const cli_common *common, const all_jots *a, const int64_t 
 static int get(int argc, char **argv) {
     const char *to = NULL, *typed = NULL;
     bool all = false;
-    const cli_option options[] = {{"to", "DIR", "the folder in which each jot gets a folder", .string = &to},
-                                  {"all", NULL, "every jot", .flag = &all},
-                                  {"wait", "SECONDS",
-                                   "how long to wait for files that a phone still has (default: 60)",
-                                   .string = &typed},
-                                  CLI_OPTIONS_END};
+    const cli_option options[] = {
+        {"to", "DIR", "the folder in which each jot gets a folder", .string = &to},
+        {"all", NULL, "every jot", .flag = &all},
+        {"wait", "SECONDS",
+         "how long to wait, after the last sign of it, for what a phone still has (default: 60)",
+         .string = &typed},
+        CLI_OPTIONS_END};
     const cli_usage usage = {
         "jots get",
         "(JOT... | --all) --to DIR",
