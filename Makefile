@@ -164,7 +164,7 @@ $(BUILD)/tests/test_opening_work: $(BUILD)/obj/tests/test_opening_work.o $(BUILD
 
 # This one makes each allocation fail in its turn.
 $(BUILD)/tests/test_proto_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
-$(BUILD)/tests/test_proto_wipe: LDFLAGS += -Wl,--wrap=realloc,--wrap=free
+$(BUILD)/tests/test_proto_wipe: LDFLAGS += -Wl,--wrap=malloc,--wrap=realloc,--wrap=free
 
 $(BUILD)/tests/test_proto%: $(BUILD)/obj/tests/test_proto%.o $(BUILD)/libtrivet-proto.a
 	@mkdir -p $(@D)
