@@ -224,7 +224,7 @@ class Scenario {
         return server;
     }
 
-    /* Keeps the server's worker busy for a while, with requests on many sockets; resolves when it has begun. */
+    /* Keeps the server's worker busy for a while, with requests on many sockets; resolves when it has begun, to what ends it. */
     async keepBusy() {
         const sockets = [];
         for (let i = 0; i < 15; i++) { // fewer than may wait to be accepted
@@ -236,6 +236,7 @@ class Scenario {
         for (const socket of sockets) socket.write('{"do":"state"}\n'.repeat(4));
         await new Promise((resolve) => sockets[0].once('data', resolve));
         for (const socket of sockets) socket.resume();
+        return () => sockets.forEach((socket) => socket.destroy());
     }
 
     async kill9() {

@@ -322,14 +322,16 @@ scenario('a sync that the phone gives up while its answer waits for its turn cha
     await s.confirmed(phone, { stay: true });
     const before = (await s.cli(['export'])).stdout;
     phone.add('lists', 1, s.text('not to come'));
+    let rest;
     phone.hooks.answer = async (answer) => {
         const texts = [phone.seal(answer), phone.seal({ type: 'sync_cancel' })]; // which takes its time, too
-        await s.keepBusy();
+        rest = await s.keepBusy();
         for (const text of texts) phone.sendText(text);
         return null;
     };
     phone.requestSync();
     await s.server.says(/outcome=cancelled/);
+    rest();
     phone.hooks = {};
     assert.equal((await s.cli(['export'])).stdout, before);
     await s.confirmed(phone);
