@@ -156,7 +156,7 @@ static int decode_tree(char *text, size_t len, trivet_proto_message *out, trivet
     if (r == TRIVET_PROTO_OK && data != NULL && json_object_set(out->body, "data", data) != 0)
         r = TRIVET_PROTO_ENOMEM;
     if (r == TRIVET_PROTO_OK)
-        r = proto_schema_check(out->body, proto_type_fields(out->type), true, err);
+        r = proto_schema_check(out->body, proto_type_fields(out->type), true, &out->left_out, err);
     json_decref(data);
     return r;
 }
@@ -382,7 +382,8 @@ static int encode_tree(const trivet_proto_message *message, size_t headroom, uin
     json_t *data = NULL, *object = with_type(message);
     if (object == NULL)
         return TRIVET_PROTO_ENOMEM;
-    int r = proto_schema_check(object, proto_type_fields(message->type), false, &unused);
+    bool left_out;
+    int r = proto_schema_check(object, proto_type_fields(message->type), false, &left_out, &unused);
     if (r == TRIVET_PROTO_OK && message->type == TRIVET_PROTO_FILE_RESPONSE) {
         data = json_incref(json_object_get(object, "data"));
         json_object_del(object, "data");

@@ -17,6 +17,7 @@ enum { MAX_ID = 256 };
 
 typedef struct {
     bool fill;
+    bool left_out; /* an entry of an array */
     trivet_proto_error *err;
 } walk;
 
@@ -140,6 +141,7 @@ static int check_entries(walk *w, json_t *parent, json_t *array, const proto_fie
             json_decref(good);
             return r;
         }
+        w->left_out = w->left_out || r != TRIVET_PROTO_OK;
         w->err->path[cut] = '\0';
     }
     if (!w->fill)
@@ -200,8 +202,11 @@ static int check_fields(walk *w, json_t *object, const proto_field *fields) {
     return TRIVET_PROTO_OK;
 }
 
-int proto_schema_check(json_t *object, const proto_field *fields, bool fill, trivet_proto_error *err) {
-    walk w = {fill, err};
+int proto_schema_check(json_t *object, const proto_field *fields, bool fill, bool *left_out,
+                       trivet_proto_error *err) {
+    walk w = {fill, false, err};
     err->path[0] = '\0';
-    return check_fields(&w, object, fields);
+    int r = check_fields(&w, object, fields);
+    *left_out = w.left_out;
+    return r;
 }

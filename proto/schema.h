@@ -41,8 +41,9 @@ typedef struct proto_field {
     const struct proto_field *of; /* the fields of OBJECT and OBJECTS */
 } proto_field;
 
-/* 0, TRIVET_PROTO_EINPUT with path and reason, TRIVET_PROTO_ENOMEM. */
-int proto_schema_check(json_t *object, const proto_field *fields, bool fill, trivet_proto_error *err);
+/* 0, TRIVET_PROTO_EINPUT with path and reason, TRIVET_PROTO_ENOMEM. *left_out: an entry of a lenient array was bad. */
+int proto_schema_check(json_t *object, const proto_field *fields, bool fill, bool *left_out,
+                       trivet_proto_error *err);
 
 /* Always TRIVET_PROTO_EINPUT. */
 int proto_refuse(trivet_proto_error *err, const char *path, const char *reason);

@@ -118,6 +118,7 @@ typedef struct {
     trivet_proto_mode mode;
     int64_t applied_at; /* ms since 1970 by the computer's clock */
     size_t bytes;       /* of its text, where it was decoded: what it costs to hold it grows with this */
+    bool left_out;      /* it held an entry of an array that made no sense, and is not in `body` */
 } trivet_proto_message;
 
 /*

@@ -55,6 +55,11 @@ int jot_meta_read(const json_t *jot, jot_meta *out) {
     out->told.id = number_of(jot, "id");
     out->told.text = text_of(jot, "text");
     out->told.drawing = text_of(jot, "drawing");
+    out->partly = count > JOT_FILES_MAX;
+    if (strlen(out->told.text) > JOT_TEXT_MAX || strlen(out->told.drawing) > JOT_DRAWING_MAX) {
+        out->partly = true;
+        out->told.text = out->told.drawing = ""; /* what was kept before stays the last one */
+    }
     read_files(images, JOT_IMAGE, out);
     read_files(recordings, JOT_AUDIO, out);
     read_files(files, JOT_FILE, out);
@@ -69,7 +74,6 @@ void jot_meta_release(jot_meta *m) {
 
 int jot_meta_manifest(const json_t *jots, jot_seen **out, size_t *count) {
     size_t n = json_array_size(jots);
-    n = n < JOT_MAX ? n : JOT_MAX;
     *out = calloc(n + 1, sizeof **out);
     *count = 0;
     if (*out == NULL)

@@ -113,7 +113,7 @@ static bool read_number(pen *p, double *out) {
             at = power + n;
         }
     }
-    value = isfinite(value) ? value * pow(10, exponent) : FAR;
+    value = value == 0 ? 0 : isfinite(value) ? value * pow(10, exponent) : FAR; /* 0e999 is no NaN */
     *out = bound(minus ? -value : value);
     p->at = at;
     return true;

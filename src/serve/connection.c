@@ -148,7 +148,8 @@ static void on_other_message(connection *c, const trivet_proto_event *event) {
     else if (event->type == TRIVET_PROTO_RESOLVE)
         on_resolve(c, event->message.body);
     else if (c->jots && event->type != TRIVET_PROTO_DEBUG_LOG && event->type != TRIVET_PROTO_ERROR)
-        jots_message(c->jots, event->type, event->message.body, event->message.bytes);
+        jots_message(c->jots, event->type, event->message.body, event->message.bytes,
+                     event->message.left_out);
 }
 
 /* ---- events of the machine ---- */

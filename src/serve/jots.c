@@ -39,16 +39,6 @@ void jots_free(jots *j) {
     free(j);
 }
 
-static void end_clear(jots *j, int status, const char *message) {
-    jots_cleared_fn *fn = j->clear.fn;
-
-    j->clear.fn = NULL;
-    if (j->awaits == CLEARED)
-        j->awaits = NOTHING;
-    if (fn)
-        fn(j->clear.ctx, status, message);
-}
-
 /* ---- jobs ---- */
 
 static void done(worker_job *job) {
@@ -66,6 +56,7 @@ static void done(worker_job *job) {
     json_decref(t->body); /* counted on the loop alone: a job only reads it */
     free(t->ask);
     free(t->file.file_id);
+    jot_files_free(t->rows, t->row_count);
     free(t);
     connection_pump(c);
     connection_let_go(c);
@@ -149,6 +140,12 @@ static int apply_one(task *t, const json_t *jot) {
 
     if (jot_meta_read(jot, &meta) != 0)
         return store_out_of_memory(&t->err);
+    t->partly = t->partly || meta.partly;
+    if (meta.partly &&
+        meta.told.file_count == 0) { /* it is not empty on the phone, and must not count as that */
+        jot_meta_release(&meta);
+        return 0;
+    }
     int rc = jot_apply(store_of(t), t->j->device, &meta.told, wall_clock(), &t->num, &changed, &t->err);
     t->known = t->num != 0;
     t->changed = t->changed || changed;
@@ -182,82 +179,41 @@ static void run_refresh(worker_job *job) {
         store_rollback(store_of(t));
 }
 
-static void judge_clear(task *t) {
-    jots *j = t->j;
-
-    if (!j->clear.fn || !j->clear.asked || j->clear.checked || t->rc != 0 ||
-        json_integer_value(json_object_get(json_object_get(t->body, "jot"), "id")) != j->clear.id)
-        return;
-    if (t->known && t->num == j->clear.num && t->whole)
-        j->clear.checked = true;
-    else
-        end_clear(j, 1, "not all of it is stored on this computer yet: nothing was cleared");
-}
-
 static void back_meta(task *t) {
     if (t->changed)
         jots_dir_poke(t->j->host->jots_dir);
-    judge_clear(t);
+    if (t->partly)
+        SAY(t->j, LOG_WARNING, "not all that the phone tells of a jot can be kept here");
+    jots_clear_judge(t);
     jots_look(t->j);
-}
-
-/* ---- clearing ---- */
-
-static void run_cleared(worker_job *job) {
-    task *t = (task *)job;
-    t->rc = jot_cleared(store_of(t), t->num, wall_clock(), &t->err);
-}
-
-static void back_cleared(task *t) {
-    end_clear(t->j, 0, "");
-}
-
-static void on_clear_ack(jots *j, const json_t *body) {
-    const json_t *ids = json_object_get(body, "cleared"), *id;
-    size_t i;
-
-    if (j->awaits != CLEARED)
-        return;
-    j->awaits = NOTHING;
-    json_array_foreach(ids, i, id) {
-        if (json_integer_value(id) != j->clear.id)
-            continue;
-        task *t = jots_give(j, NULL, NULL, 0, run_cleared, back_cleared);
-        if (t) {
-            t->num = j->clear.num;
-            worker_submit(j->host->worker, &t->job);
-            return;
-        }
-    }
-    end_clear(j, 1, "the phone did not clear it");
-}
-
-bool jots_clear(jots *j, int64_t num, int64_t id, jots_cleared_fn *fn, void *ctx) {
-    if (j->clear.fn)
-        return false;
-    j->clear.num = num;
-    j->clear.id = id;
-    j->clear.fn = fn;
-    j->clear.ctx = ctx;
-    j->clear.checked = j->clear.asked = false;
-    return true;
 }
 
 /* ---- messages ---- */
 
-void jots_message(jots *j, trivet_proto_type type, json_t *body, size_t bytes) {
+static void give_metas(jots *j, json_t *body, size_t bytes, bool left_out, void (*run)(worker_job *)) {
+    task *t = jots_give(j, NULL, body, bytes, run, back_meta);
+
+    if (!t)
+        return;
+    t->partly = left_out;
+    worker_submit(j->host->worker, &t->job);
+}
+
+void jots_message(jots *j, trivet_proto_type type, json_t *body, size_t bytes, bool left_out) {
     switch (type) {
     case TRIVET_PROTO_JOT_MANIFEST:
+        jots_clear_doubt(j);
         jots_give(j, j->host->worker, body, bytes, run_manifest, back_manifest);
         return;
     case TRIVET_PROTO_JOT_META_RESPONSE:
         if (j->awaits == META &&
             json_integer_value(json_object_get(json_object_get(body, "jot"), "id")) == j->meta_id)
             j->awaits = NOTHING;
-        jots_give(j, j->host->worker, body, bytes, run_meta, back_meta);
+        give_metas(j, body, bytes, left_out, run_meta);
         return;
     case TRIVET_PROTO_JOT_REFRESH_RESPONSE:
-        jots_give(j, j->host->worker, body, bytes, run_refresh, back_meta);
+        jots_clear_doubt(j);
+        give_metas(j, body, bytes, left_out, run_refresh);
         return;
     case TRIVET_PROTO_FILE_RESPONSE:
         jots_on_file(j, body, bytes);
@@ -267,7 +223,7 @@ void jots_message(jots *j, trivet_proto_type type, json_t *body, size_t bytes) {
             jots_transfer_ended(j->transfer, body);
         return;
     case TRIVET_PROTO_JOT_CLEAR_ACK:
-        on_clear_ack(j, body);
+        jots_clear_acked(j, body);
         return;
     default: /* jot_download_response: never asked for */
         connection_tell(j->connection,
@@ -310,25 +266,12 @@ bool jots_send(jots *j, trivet_proto_type type, json_t *body) {
     return rc == TRIVET_PROTO_OK;
 }
 
-static bool ask_meta(jots *j, int64_t id) {
+bool jots_ask_meta(jots *j, int64_t id) {
     if (!jots_send(j, TRIVET_PROTO_JOT_META_REQUEST, json_pack("{s:I}", "jotId", (json_int_t)id)))
         return false;
     j->awaits = META;
     j->meta_id = id;
     j->deadline = jots_now(j) + (uint64_t)j->host->config->jot_meta_timeout;
-    return true;
-}
-
-static bool ask_clear(jots *j) {
-    if (!j->clear.checked) {
-        j->clear.asked = true;
-        return ask_meta(j, j->clear.id);
-    }
-    if (!jots_send(j, TRIVET_PROTO_JOT_CLEAR_REQUEST,
-                   json_pack("{s:[I]}", "jotIds", (json_int_t)j->clear.id)))
-        return false;
-    j->awaits = CLEARED;
-    j->deadline = jots_now(j) + CLEAR_WAIT_MS;
     return true;
 }
 
@@ -380,12 +323,12 @@ bool jots_go(jots *j) {
     if (!take_token(j))
         return false;
     if (j->clear.fn)
-        return ask_clear(j);
+        return jots_clear_go(j);
     if (!q)
         return jots_ask_file(j);
     q->wanted = false;
     q->asked_at = jots_now(j);
-    return ask_meta(j, q->id);
+    return jots_ask_meta(j, q->id);
 }
 
 bool jots_refresh(jots *j) {
@@ -431,10 +374,8 @@ void jots_tick(jots *j) {
         jots_fail_file(j, "the phone did not answer");
         return;
     }
-    bool clearing = j->clear.fn && (j->awaits == CLEARED || (j->clear.asked && j->meta_id == j->clear.id));
+    jots_clear_late(j);
     j->awaits = NOTHING;
-    if (clearing)
-        end_clear(j, EX_TEMPFAIL, "the phone did not answer; `trivet jots` shows what it has, later");
 }
 
 void jots_end(jots *j, int code) {
@@ -445,5 +386,5 @@ void jots_end(jots *j, int code) {
         jots_transfer_cut(j->transfer);
     jots_give_turn_back(j);
     j->awaits = NOTHING;
-    end_clear(j, EX_UNAVAILABLE, "the phone went away; `trivet jots` shows what it has, later");
+    jots_clear_end(j, EX_UNAVAILABLE, "the phone went away; `trivet jots` shows what it has, later");
 }

@@ -26,9 +26,8 @@ typedef struct jots jots;
 jots *jots_new(connection *c); /* NULL: out of memory */
 void jots_free(jots *j);       /* NULL is fine */
 
-/* A message about jots. */
-void jots_message(jots *j, trivet_proto_type type, json_t *body,
-                  size_t bytes); /* `bytes`: how long its text was */
+/* A message about jots: how long its text was, and whether it held what was left out of `body`. */
+void jots_message(jots *j, trivet_proto_type type, json_t *body, size_t bytes, bool left_out);
 /* A piece of a file, which it may steal. */
 void jots_piece(jots *j, trivet_proto_piece *piece);
 
@@ -49,8 +48,8 @@ void jots_look(jots *j);
 bool jots_refresh(jots *j);
 
 /*
- * Clears a jot (its number here, its id on the phone) off the phone: its meta is asked for once more, and all of it must be
- * stored. `fn` is told once: status 0, or an exit status and why. False: another is being cleared.
+ * Clears a jot (its number here, its id on the phone) off the phone: what is stored of it is read and compared with its
+ * hashes, then its meta is asked for once more, and all of that must be stored. `fn` is told once: status 0, or an exit status and why. False: another is being cleared.
  */
 typedef void jots_cleared_fn(void *ctx, int status, const char *message);
 bool jots_clear(jots *j, int64_t num, int64_t id, jots_cleared_fn *fn, void *ctx);

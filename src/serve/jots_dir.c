@@ -15,6 +15,7 @@ struct jots_dir {
     host *host;
     enum { REST, LOAD, WRITE, KEEP } step;
     bool again; /* something changed meanwhile */
+    bool told;  /* of a failure in this round */
     bool started;
     int64_t num; /* the one that it is about, or the last */
     jot_copy copy;
@@ -71,7 +72,7 @@ static void rest(jots_dir *d) {
     bool again = d->again;
 
     d->step = REST;
-    d->again = false;
+    d->again = d->told = false;
     d->num = 0;
     if (again)
         submit(d, LOAD);
@@ -84,10 +85,14 @@ static void done(worker_job *job) {
     if (d->rc != 0 || step == KEEP)
         jot_copy_release(&d->copy);
     if (d->rc != 0 && d->rc != STORE_NONE) {
-        log_error("jots_dir: %s", d->err.message);
+        if (!d->told)
+            log_error("jots_dir: %s", d->err.message);
+        d->told = true;
         d->again = false;
     }
-    if (d->rc != 0 || d->host->stopping)
+    if (d->rc != 0 && step == WRITE && !d->host->stopping)
+        submit(d, LOAD); /* the next one: what is in the way of this one need not be in its way */
+    else if (d->rc != 0 || d->host->stopping)
         rest(d);
     else
         submit(d, step == LOAD ? WRITE : step == WRITE ? KEEP : LOAD);

@@ -164,6 +164,31 @@ static void back_store(task *t) {
     jots_record(j, &t->file, &t->hash, t->size, t->reason);
 }
 
+/* A late answer is taken, but only where something lacks it: what nothing names would stay on the disk for good. */
+static void run_late(worker_job *job) {
+    task *t = (task *)job;
+
+    t->rc = jot_file_find(store_of(t), t->j->device, t->file.jot_id, t->file.kind, t->file.file_id, &t->num,
+                          &t->jot, &t->err);
+}
+
+static void store_it(jots *j, jot_request *file, json_t *body, size_t bytes) {
+    task *t = jots_give(j, NULL, body, bytes, run_store, back_store);
+
+    j->storing = t != NULL;
+    if (!t)
+        return;
+    t->file = *file;
+    file->file_id = NULL;
+    worker_submit(j->host->files, &t->job);
+}
+
+static void back_late(task *t) {
+    t->j->storing = false;
+    if (t->rc == 0)
+        store_it(t->j, &t->file, t->body, t->bytes);
+}
+
 /* ---- in one message: answers ---- */
 
 static bool is_awaited_file(const jots *j, const jot_request *file) {
@@ -191,13 +216,15 @@ void jots_on_file(jots *j, json_t *body, size_t bytes) {
         /* One at a time: a late answer on top of another is asked for again. */
     } else if (reason[0]) {
         jots_record(j, &file, NULL, 0, reason);
-    } else if ((t = jots_give(j, NULL, body, bytes, run_store, back_store))) {
+    } else if (awaited) {
+        store_it(j, &file, body, bytes);
+    } else if ((t = jots_give(j, NULL, body, bytes, run_late, back_late))) {
         j->storing = true;
         t->file = file;
         file.file_id = NULL;
-        worker_submit(j->host->files, &t->job);
+        worker_submit(j->host->worker, &t->job);
     }
-    if (awaited && !t)
+    if (awaited && file.file_id)
         jots_give_turn_back(j);
     free(file.file_id);
 }

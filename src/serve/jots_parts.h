@@ -1,6 +1,6 @@
 /*
- * jots_parts.h - what jots.h is made of, for those that make it up: jots.c (what is asked and when, metas, clearing),
- * jots_files.c (which file is next, those of version 1, what came of each) and jots_transfer.c (those in pieces, of version 2).
+ * jots_parts.h - what jots.h is made of, for those that make it up: jots.c (what is asked and when, metas),
+ * jots_clear.c (clearing), jots_files.c (which file is next, those of version 1, what came of each) and jots_transfer.c (those in pieces, of version 2).
  * Nobody else includes it.
  */
 #ifndef TRIVET_SERVE_JOTS_PARTS_H
@@ -64,8 +64,8 @@ struct jots {
         int64_t num, id;
         jots_cleared_fn *fn; /* NULL: none is being cleared */
         void *ctx;
-        bool checked; /* its meta came, and all of it is stored */
-        bool asked;   /* its meta was asked for */
+        enum { CLEAR_READ, CLEAR_READING, CLEAR_ASK, CLEAR_ASKED, CLEAR_CHECKED } step;
+        uint64_t checked_at; /* uv_now() */
     } clear;
 };
 
@@ -82,6 +82,9 @@ typedef struct task {
     int64_t *ask;
     size_t ask_count;
     bool changed, whole, known, unasked;
+    bool partly; /* not all that the phone tells can be kept */
+    jot_file_row *rows;
+    size_t row_count;
     jot_request file;
     int64_t num, jot, after;
     store_name hash;
@@ -96,6 +99,21 @@ task *jots_give(jots *j, worker *w, json_t *body, size_t bytes, void (*run)(work
                 void (*back)(task *));
 /* `body` is moved. False: it could not be sent. */
 bool jots_send(jots *j, trivet_proto_type type, json_t *body);
+
+/* Asks for a meta; j->awaits. False: it could not be sent. */
+bool jots_ask_meta(jots *j, int64_t id);
+
+/* ---- jots_clear.c ---- */
+
+/* The next step, if it is time: true, something was sent. */
+bool jots_clear_go(jots *j);
+void jots_clear_judge(task *meta); /* a meta came, and was recorded */
+void jots_clear_acked(jots *j, const json_t *body);
+/* What the phone has may have changed since it was looked at. */
+void jots_clear_doubt(jots *j);
+/* What is awaited did not come. */
+void jots_clear_late(jots *j);
+void jots_clear_end(jots *j, int status, const char *message);
 
 /* ---- jots_files.c ---- */
 

@@ -60,6 +60,7 @@ struct transfer {
     uint64_t checked; /* up to where there is room on the disk */
     uint64_t left;    /* to be read again */
     bool fits;        /* it has the hash that was told */
+    bool too_large;   /* there is room on the disk, but not for this one */
     store_name hash;
     uint64_t size;
     int rc;
@@ -91,14 +92,25 @@ static void run_open(worker_job *job) {
         t->rc = jot_content_reread(t->content, REREAD_AT_ONCE, &t->left, &t->err);
     if (t->rc == 0) {
         t->written = jot_content_size(t->content);
-        t->rc = jot_content_room(t->content, told > t->written ? told - t->written : 0, &t->err);
+        t->rc = jot_content_room(t->content, 0, &t->err);
         t->checked = t->written;
     }
+    if (t->rc == 0 && told > t->written) {
+        t->rc = jot_content_room(t->content, told - t->written, &t->err);
+        t->too_large = t->rc == STORE_FULL;
+    }
+}
+
+/* Its row is gone, and the partial file with it. */
+static void look_for_it(transfer *t) {
+    if (t->rc == 0 && jot_content_is_forgotten(t->content))
+        t->rc = STORE_NONE;
 }
 
 static void run_write(worker_job *job) {
     transfer *t = (transfer *)job;
 
+    look_for_it(t);
     for (size_t i = 0; i < t->writing_count && t->rc == 0; i++) {
         t->rc = jot_content_add(t->content, t->writing[i].data, t->writing[i].len, &t->err);
         free(t->writing[i].buffer);
@@ -115,8 +127,9 @@ static void run_write(worker_job *job) {
 static void run_finish(worker_job *job) {
     transfer *t = (transfer *)job;
 
+    look_for_it(t);
     t->fits = jot_content_is(t->content, &t->told);
-    if (t->fits)
+    if (t->rc == 0 && t->fits)
         t->rc = jot_content_finish(t->content, &t->hash, &t->size, &t->err);
 }
 
@@ -176,16 +189,34 @@ static void fail(transfer *t, const char *code, const char *reason, bool discard
     jots_record(j, &j->file, NULL, 0, reason);
 }
 
+/* The phone has it no more: there is nothing to record, and others can be asked for. */
+static void forgotten(transfer *t) {
+    leave(t);
+    if (t->step == COMING)
+        trivet_proto_computer_error(connection_machine(t->j->connection), "gone", "transfer",
+                                    "the jot has no such file any more");
+}
+
 static void fail_here(transfer *t) {
     jots *j = t->j;
     bool full = t->rc == STORE_FULL;
 
+    if (t->rc == STORE_NONE) {
+        forgotten(t);
+        return;
+    }
+    if (t->too_large) {
+        SAY(j, LOG_WARNING, "jots: %s", t->err.message);
+        fail(t, NULL, "this computer's disk has too little space for it", false);
+        return;
+    }
     SAY(j, LOG_ERROR, "jots: %s", t->err.message);
     event_store_error(j->host, &t->err);
     j->full_until = jots_now(j) + FULL_WAIT_MS;
-    /* On a full disk the space is worth more than what had come. */
+    /* On a full disk the space is worth more than what had come; and what could not be synced may be lost (jot_content.c). */
     fail(t, full ? "full" : "failed",
-         full ? "no space left on this computer's disk" : "it could not be written on this computer", full);
+         full ? "no space left on this computer's disk" : "it could not be written on this computer",
+         full || t->step == ENDED);
 }
 
 static void finished(transfer *t) {
@@ -343,8 +374,11 @@ void jots_transfer_cut(transfer *t) {
 }
 
 void jots_transfer_begin(jots *j) {
-    transfer *t = calloc(1, sizeof *t);
+    bool allowed = j->file.told_size <= 0 || (uint64_t)j->file.told_size <= j->host->config->jot_file_max;
+    transfer *t = allowed ? calloc(1, sizeof *t) : NULL;
 
+    if (!allowed)
+        jots_record(j, &j->file, NULL, 0, "it is larger than is allowed");
     if (!t)
         return;
     t->j = j;

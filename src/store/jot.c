@@ -126,11 +126,15 @@ static int miss(store *s, const jot_row *row, int64_t now, store_error *err) {
     return row->gone_at != 0 ? 0 : jot_apply(s, row->device, &nothing, now, &num, &changed, err);
 }
 
+static int compare_known(const void *key, const void *row) {
+    int64_t x = *(const int64_t *)key, y = ((const jot_row *)row)->id;
+    return (x > y) - (x < y);
+}
+
+/* `known` is sorted by the phone's ids. */
 static bool is_shown(const jot_row *known, size_t count, int64_t id) {
-    for (size_t i = 0; i < count; i++)
-        if (known[i].id == id)
-            return known[i].gone_at == 0;
-    return false;
+    const jot_row *row = count > 0 ? bsearch(&id, known, count, sizeof *known, compare_known) : NULL;
+    return row != NULL && row->gone_at == 0;
 }
 
 static int judge(store *s, const char *device, jot_seen *seen, size_t count, int64_t now, int64_t *ask,

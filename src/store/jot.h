@@ -104,7 +104,7 @@ typedef struct {
 int jot_file_next(store *s, const char *device, int64_t after, bool unasked, bool in_pieces, jot_request *out,
                   store_error *err);
 
-/* The file that an answer is about; STORE_NONE where nothing is known of it. */
+/* The file that an answer is about; STORE_NONE where nothing is known of it, or it is stored: what is stays. */
 int jot_file_find(store *s, const char *device, int64_t jot_id, jot_kind kind, const char *file_id,
                   int64_t *num, int64_t *jot, store_error *err);
 /* Its content is in jots/ and durable. */

@@ -23,6 +23,7 @@
  * and comes once more from its beginning. That is why a resumed file is hashed again from its first byte, and why a file with the wrong
  * hash never gets its name. The power goes after 3 and before 4: the partial file is gone, the whole one is there, unnamed, and the
  * phone is asked from offset 0.
+ * One that could not be synced is discarded: memory may hold what the disk has lost, and another sync would say nothing of it.
  * A partial file goes when its row goes (the phone has the file no more), when the disk is full, and at the start of the server where no
  * row waits for it. A backup leaves it out: the phone has it still.
  */
@@ -237,6 +238,11 @@ uint64_t jot_content_size(const jot_content *c) {
 
 int jot_content_room(const jot_content *c, uint64_t more, store_error *err) {
     return check_room(c->dir, more, err);
+}
+
+bool jot_content_is_forgotten(const jot_content *c) {
+    struct stat st;
+    return fstat(c->fd, &st) == 0 && st.st_nlink == 0;
 }
 
 bool jot_content_is(const jot_content *c, const store_name *hash) {

@@ -39,6 +39,8 @@ int jot_content_reread(jot_content *c, uint64_t most, uint64_t *left, store_erro
 uint64_t jot_content_size(const jot_content *c); /* bytes that are there */
 /* STORE_FULL where the disk has not `more` bytes to spare. */
 int jot_content_room(const jot_content *c, uint64_t more, store_error *err);
+/* Whether jot_content_forget has taken it away meanwhile: it can only be freed. */
+bool jot_content_is_forgotten(const jot_content *c);
 bool jot_content_is(const jot_content *c, const store_name *hash);
 void jot_content_discard(jot_content *c);
 

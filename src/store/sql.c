@@ -189,8 +189,9 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_JOT_FIND] = "SELECT " JOT_COLUMNS " WHERE device = ?1 AND id = ?2",
     [SQL_JOT_GET] = "SELECT " JOT_COLUMNS " WHERE num = ?1",
     [SQL_JOT_LIST] = "SELECT " JOT_COLUMNS " ORDER BY device, num",
-    [SQL_JOT_OF_DEVICE] = "SELECT " JOT_COLUMNS " WHERE device = ?1 ORDER BY num",
-    [SQL_JOT_TOUCH] = "UPDATE jot SET changed_at = ?2, kept = 0 WHERE num = ?1",
+    [SQL_JOT_OF_DEVICE] = "SELECT " JOT_COLUMNS " WHERE device = ?1 ORDER BY id",
+    [SQL_JOT_TOUCH] = "UPDATE jot SET changed_at = CASE changed_at WHEN ?2 THEN ?2 + 1 ELSE ?2 END, kept = 0 "
+                      "WHERE num = ?1",
     [SQL_JOT_GONE] = "UPDATE jot SET gone_at = ?2 WHERE num = ?1",
     [SQL_JOT_KEPT] = "UPDATE jot SET kept = 1 WHERE num = ?1",
     [SQL_JOT_UNKEPT] = "SELECT num FROM jot WHERE kept = 0 AND num > ?1 ORDER BY num LIMIT 1",
@@ -213,9 +214,9 @@ static const char *const texts[SQL_COUNT] = {
         "<> 0 AND f.cuts < ?4"
         " AND f.told_size <= ?5)) ORDER BY f.num LIMIT 1",
     [SQL_FILE_FIND] = "SELECT f.num, f.jot FROM jot_file f JOIN jot j ON j.num = f.jot WHERE j.device = ?1"
-                      " AND j.id = ?2 AND f.kind = ?3 AND f.id = ?4 AND f.gone_at = 0",
+                      " AND j.id = ?2 AND f.kind = ?3 AND f.id = ?4 AND f.gone_at = 0 AND f.hash IS NULL",
     [SQL_FILE_STORED] = "UPDATE jot_file SET hash = ?2, size = ?3, stored_at = ?4, wanted = 0, cuts = 0,"
-                        " failed = '' WHERE num = ?1",
+                        " failed = '' WHERE num = ?1 AND hash IS NULL",
     [SQL_FILE_CUT] = "UPDATE jot_file SET cuts = cuts + 1, wanted = 0 WHERE num = ?1 AND hash IS NULL",
     [SQL_FILE_FAILED] = "UPDATE jot_file SET failed = ?2 WHERE num = ?1 AND hash IS NULL",
     [SQL_FILE_WANT] = "UPDATE jot_file SET wanted = 1, cuts = 0, failed = '' WHERE jot = ?1 AND hash IS NULL"
