@@ -109,7 +109,7 @@ static bool read_frames(void) {
     frames f;
     int code;
 
-    frames_init(&f, true, 100000);
+    frames_init(&f, true, 200000); /* more than a message gets at its beginning */
     code = frames_feed(&f, head, 8, &events, &got);
     if (code == 0)
         code = frames_feed(&f, payload, sizeof payload, &events, &got);
