@@ -35,6 +35,12 @@ static void names(void **state) {
         {"\xef\xbf\xbe\xc0\xafz", "___z"},
         {"\xf0\x9f\x8d\x9e.jpg", "\xf0\x9f\x8d\x9e.jpg"},
         {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+        /* Joiners: in Persian and between emoji, but neither in Latin, nor at the start, nor twice. */
+        {"\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae.pdf", "\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae.pdf"},
+        {"\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9", "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9"},
+        {"a\xe2\x80\x8c.exe", "a_.exe"},
+        {"\xe2\x80\x8d", "_"},
+        {"\xd9\x85\xe2\x80\x8c\xe2\x80\x8c", "\xd9\x85\xe2\x80\x8c_"},
     };
     char out[JOT_NAME_MAX + 1];
     (void)state;
@@ -84,6 +90,7 @@ static void drawings(void **state) {
         {"\"M1 1L2 2\"", "-0.5 -0.5 4 4", "d=\"M1 1L2 2\""},
         {"[\"M1 1L2 2\\\"/><script>alert(1)</script>\"]", "-0.5 -0.5 4 4", "d=\"M1 1L2 2\""},
         {"[\"M1e400 1L-1e400 nan\"]", "999998.5 -0.5 3 3", "d=\"M1000000 1\""},
+        {"[\"M0e999 0L0E400 10\"]", "-1.5 -1.5 3 13", "d=\"M0 0L0 10\""},
         {"[\"M0 0A5 5 0 11 10 0\"]", "-11.5 -11.5 33 23", "d=\"M0 0A5 5 0 1 1 10 0\""},
     };
     char *svg;

@@ -147,8 +147,10 @@ static char *print_bytes(uint64_t bytes, char *out, size_t size) {
         snprintf(out, size, "%llu B", (unsigned long long)bytes);
     else if (bytes < 1 << 20)
         snprintf(out, size, "%.1f KiB", (double)bytes / 1024);
-    else
+    else if (bytes < 1 << 30)
         snprintf(out, size, "%.1f MiB", (double)bytes / (1 << 20));
+    else
+        snprintf(out, size, "%.1f GiB", (double)bytes / (1 << 30));
     return out;
 }
 

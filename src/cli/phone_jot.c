@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 typedef struct {
     struct {
         const char *kind, *path;
+        int fd;
     } files[64];
     size_t count;
 } attached;
@@ -25,6 +27,7 @@ static int attach(void *ctx, const char *path, const char *kind) {
     if (a->count == sizeof a->files / sizeof *a->files)
         return print_failure(EX_USAGE, "too many files at once"), -1;
     a->files[a->count].kind = kind;
+    a->files[a->count].fd = -1;
     a->files[a->count++].path = path;
     return 0;
 }
@@ -41,15 +44,29 @@ static int attach_file(void *ctx, const char *path) {
     return attach(ctx, path, "file");
 }
 
-static int add_file(phone_folder *f, int64_t id, const char *kind, const char *path, edit_error *err) {
-    const char *slash = strrchr(path, '/');
-    bool typed = strcmp(path, "-") == 0;
-    int fd = typed ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return print_failure(EX_NOINPUT, "%s: %s", path, strerror(errno));
-    int got = phone_jots_add_file(f, id, kind, slash != NULL ? slash + 1 : path, fd, err);
-    if (!typed)
-        close(fd);
+/* All of them, before anything is changed; 0, or the exit status after telling. */
+static int open_files(attached *a) {
+    struct stat st;
+    for (size_t i = 0; i < a->count; i++) {
+        const char *path = a->files[i].path;
+        a->files[i].fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+        bool is_open = a->files[i].fd >= 0 && fstat(a->files[i].fd, &st) == 0;
+        if (!is_open || S_ISDIR(st.st_mode))
+            return print_failure(EX_NOINPUT, "%s: %s", path, strerror(is_open ? EISDIR : errno));
+    }
+    return 0;
+}
+
+static void close_files(attached *a) {
+    for (size_t i = 0; i < a->count; i++)
+        if (a->files[i].fd >= 0)
+            close(a->files[i].fd);
+}
+
+static int add_file(phone_folder *f, int64_t id, const char *kind, const char *path, int fd,
+                    edit_error *err) {
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    int got = phone_jots_add_file(f, id, kind, strcmp(path, "-") == 0 ? "stdin" : name, fd, err);
     return got == 0 ? 0 : print_failure(err->status, "%s", err->message);
 }
 
@@ -87,11 +104,14 @@ static int verb_add(const char *folder, int argc, char **argv) {
         return status;
     if (!options_number("phone jot add", "a jot's number", argv[0], 0, (INT64_C(1) << 53) - 1, &id))
         return EX_USAGE;
-    if ((status = open_phone(folder, &f)) == 0 && phone_jots_set(f, id, text, drawing, &err) != 0)
+    status = open_files(&files);
+    if (status == 0 && (status = open_phone(folder, &f)) == 0 &&
+        phone_jots_set(f, id, text, drawing, &err) != 0)
         status = print_failure(err.status, "%s", err.message);
     for (size_t i = 0; status == 0 && i < files.count; i++)
-        status = add_file(f, id, files.files[i].kind, files.files[i].path, &err);
+        status = add_file(f, id, files.files[i].kind, files.files[i].path, files.files[i].fd, &err);
     phone_folder_close(f);
+    close_files(&files);
     return status;
 }
 

@@ -46,12 +46,19 @@ static bool is_fit(unsigned c) {
            c != 0xfeff && !(c >= 0xfff0 && c <= 0xfffb) && c < 0xe0000 && (c & 0xfffe) != 0xfffe;
 }
 
+/* Joiners, without which Persian, Hindi and families of emoji are spelled wrong; beside Latin letters they only deceive. */
+static bool is_joiner(unsigned c, unsigned before) {
+    return (c == 0x200c || c == 0x200d) && before >= 0x300 && is_fit(before);
+}
+
 static size_t copy_fit(const char *given, char *out, size_t size) {
     const unsigned char *at = (const unsigned char *)given;
     size_t used = 0, len;
+    unsigned c = 0, before;
     for (; *at != '\0' && used + 5 < size; at += len) {
-        unsigned c = next(at, &len);
-        if (c == 0 || !is_fit(c)) {
+        before = c;
+        c = next(at, &len);
+        if (c == 0 || (!is_fit(c) && !is_joiner(c, before))) {
             out[used++] = '_';
         } else {
             memcpy(out + used, at, len);

@@ -7,6 +7,7 @@
  */
 #include "phone/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -446,6 +447,22 @@ int phone_folder_keep_jot_file(const phone_folder *f, const char *id, int from, 
         unlinkat(f->fd, name, 0);
     return refuse(err, EX_IOERR, "cannot write %s/%s: %s; nothing was changed", f->path, name,
                   strerror(saved));
+}
+
+void phone_folder_sweep_jot_files(const phone_folder *f, bool (*named)(const void *ctx, const char *id),
+                                  const void *ctx) {
+    static const char prefix[] = "jot-file-";
+    int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* with a position of its own */
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (strncmp(entry->d_name, prefix, sizeof prefix - 1) == 0 &&
+            !named(ctx, entry->d_name + sizeof prefix - 1))
+            unlinkat(f->fd, entry->d_name, 0);
+    if (dir != NULL)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
 }
 
 /* ---- the folder ---- */

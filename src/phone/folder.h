@@ -86,5 +86,8 @@ int phone_folder_open_jot_file(const phone_folder *f, const char *id, int *fd, e
 /* Copies all that can be read from `from`; *len is how much that was. */
 int phone_folder_keep_jot_file(const phone_folder *f, const char *id, int from, uint64_t *len,
                                edit_error *err);
+/* Deletes those that `named` says no to. Only under the lock, since one is kept before a jot names it. */
+void phone_folder_sweep_jot_files(const phone_folder *f, bool (*named)(const void *ctx, const char *id),
+                                  const void *ctx);
 
 #endif

@@ -66,6 +66,32 @@ json_t *phone_jots_manifest(const phone_folder *f, edit_error *err) {
     return body;
 }
 
+/* Whether any jot has that file; `ctx` is all of them. */
+static bool is_named(const void *ctx, const char *id) {
+    static const char *const lists[] = {"images", "recordings", "files"};
+    for (size_t i = 0; i < json_array_size(ctx); i++)
+        for (size_t l = 0; l < 3; l++) {
+            const json_t *files = json_object_get(json_array_get(ctx, i), lists[l]);
+            for (size_t k = 0; k < json_array_size(files); k++) {
+                const char *there = json_string_value(json_object_get(json_array_get(files, k), "id"));
+                if (there != NULL && strcmp(there, id) == 0)
+                    return true;
+            }
+        }
+    return false;
+}
+
+/*
+ * Jots went. Their bytes go once they are written without them: the power goes in between, and bytes that nothing names are left until
+ * another goes. One that is being sent meanwhile is open, and comes whole.
+ */
+static int write_fewer(const phone_folder *f, json_t *jots, edit_error *err) {
+    int got = phone_folder_write_jots(f, jots, err);
+    if (got == 0)
+        phone_folder_sweep_jot_files(f, is_named, jots);
+    return got;
+}
+
 /* ---- answers ---- */
 
 static const char *list_of(const char *kind) {
@@ -159,7 +185,7 @@ static json_t *clear_answer(phone_folder *f, json_t *jots, const json_t *asked, 
             json_array_remove(jots, at);
             json_array_append(cleared, json_array_get(ids, i));
         }
-    if (phone_folder_write_jots(f, jots, err) == 0)
+    if (write_fewer(f, jots, err) == 0)
         return json_pack("{s:o}", "cleared", cleared);
     json_decref(cleared);
     return NULL;
@@ -277,7 +303,7 @@ int phone_jots_remove(phone_folder *f, int64_t id, edit_error *err) {
     if (find(jots, id, &at) == NULL)
         got = fail(err, EX_NOINPUT, "the phone has no such jot");
     else if (json_array_remove(jots, at) == 0)
-        got = phone_folder_write_jots(f, jots, err);
+        got = write_fewer(f, jots, err);
     else
         got = fail(err, EX_OSERR, "out of memory");
     json_decref(jots);

@@ -80,7 +80,10 @@ static int make_dir(const char *folder, const char *dir, store_error *err) {
         return S_ISDIR(st.st_mode) ? 0 : store_fail_errno(err, ENOTDIR, "use the folder", dir);
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         return store_fail_errno(err, errno, "make the folder", dir);
-    return folder_sync(folder, err);
+    int rc = folder_sync(folder, err);
+    if (rc != 0)
+        (void)rmdir(dir); /* so that it is made, and synced, once more */
+    return rc;
 }
 
 static int check_room(const char *dir, uint64_t expected, store_error *err) {
@@ -335,6 +338,9 @@ void jot_content_sweep(const char *folder) {
     char *path = folder_path(folder, "jots");
     DIR *dir = path != NULL ? opendir(path) : NULL;
     const struct dirent *entry;
+    store_error unused = STORE_ERROR_INIT;
+    if (dir != NULL) /* whoever made it may have been killed before its name was durable */
+        (void)folder_sync(folder, &unused);
     while (dir != NULL && (entry = readdir(dir)) != NULL)
         if (strncmp(entry->d_name, JOT_CONTENT_INCOMING, strlen(JOT_CONTENT_INCOMING)) == 0)
             unlinkat(dirfd(dir), entry->d_name, 0);

@@ -341,7 +341,17 @@ scenario('trivet phone has jots too', async (s) => {
     const left = JSON.parse((await phone(['jot', 'list'])).stdout);
     assert.deepEqual(left.map((jot) => jot.id), [1]);
     assert.ok((await byId(s, 2)).gone > 0);
+    // What cannot be added changes nothing, and what goes leaves no bytes behind; a pipe has a name.
+    const before = (await phone(['jot', 'list'])).stdout, files = () => fs.readdirSync(state).filter((name) => name.startsWith('jot-file-')).length;
+    for (const wrong of ['missing', s.folder]) await phone(['jot', 'add', '--text', s.text('no'), '--file', photo, '--file', wrong, '1'], { expect: 66 });
+    assert.equal((await phone(['jot', 'list'])).stdout, before);
+    assert.equal(files(), 2);
+    await phone(['jot', 'add', '--file', '-', '3'], { input: 'piped' });
+    assert.equal(JSON.parse((await phone(['jot', 'list'])).stdout).find((jot) => jot.id === 3).files[0].fileName, 'stdin');
+    await phone(['jot', 'rm', '3']);
+    assert.equal(files(), 2);
     await phone(['jot', 'rm', '1']);
+    assert.equal(files(), 0);
     await phone(['jot', 'rm', '1'], { expect: 66 });
 });
 
