@@ -329,7 +329,7 @@ scenario('a full disk: told, given back, and the file comes when there is room',
     await stays(s, phone);
     await s.eventually('the word', () => phone.of('error').some((e) => e.code === 'full'));
     await s.eventually('the space is given back', () => partials(s).length === 0);
-    assert.equal((await jotFiles(s))[0].state, 'refused');
+    await s.eventually('it is known here, too', async () => (await jotFiles(s))[0].state === 'refused'); // recorded beside the deletion
     phone.app.add('lists', 0, s.text('milk'));
     await phone.close();
     await s.restart();
