@@ -44,7 +44,7 @@ class Disk {
         this.mount = s.file('disk');
         fs.mkdirSync(this.mount);
         fs.closeSync(fs.openSync(this.image, 'w'));
-        fs.truncateSync(this.image, 64 << 20);
+        fs.truncateSync(this.image, 1 << 30); // much of it is never written: hundreds of states a round, of which a kill may leave all
         quietly('mkfs.ext4', '-q', '-F', this.image);
         this.holder = spawn('unshare', ['-m', 'sleep', '3600'], { stdio: 'ignore' });
         this.wrap = ['nsenter', '-m', '-t', String(this.holder.pid)];
