@@ -198,3 +198,56 @@ scenario('numbers of jots at the ends of what they may be', async (s) => {
     await s.cli(['jots', 'clear', '--yes', String((await byId(s, 2 ** 53 - 1)).id)]);
     assert.deepEqual(phone.storage.jots, []);
 });
+
+/* ---- questions and answers in time (protocol §5) ---- */
+
+scenario('a jot is asked about once in five seconds, whatever manifests come', async (s) => {
+    await s.serve();
+    const phone = await s.phone();
+    phone.setJot(1, { text: s.text('one') });
+    phone.setJot(2, { text: s.text('two') });
+    await s.confirmed(phone, { stay: true });
+    const count = () => phone.messages('jot_meta_request').length;
+    await s.eventually('both are known', async () => (await s.json(['jots'])).length === 2);
+    const since = Date.now();
+    phone.setJot(1, { text: s.text('changed') });
+    for (let i = 0; i < 5; i++) phone.sendManifest();
+    phone.sendMessage({ type: 'heartbeat' });
+    await s.eventually('the manifests were read', () => phone.messages('heartbeat').length === 1);
+    await s.eventually('the change is here', async () => (await byId(s, 1)).forms.length === 2);
+    assert.ok(Date.now() - since > 3500, `after ${Date.now() - since} ms`);
+    await s.eventually('both were asked about once more', () => count() === 4);
+});
+
+scenario('a meta that does not come is left, and others are asked for; a file likewise, and its late answer is taken', async (s) => {
+    await s.serve({ env: { TRIVET_JOT_META_TIMEOUT: '300ms', TRIVET_JOT_FILE_TIMEOUT: '300ms' } });
+    const phone = await s.phone();
+    phone.setJot(1, { text: s.text('silent') });
+    phone.setJot(2, { files: [{ id: 'slow', bytes: Buffer.from('slow') }, { id: 'quick', bytes: Buffer.from('quick') }] });
+    const meta = phone.answerJots;
+    phone.answerJots = function (type, body) {
+        return body.jot?.id === 1 ? undefined : meta.call(this, type, body);
+    };
+    let late;
+    phone.hooks.file = (answer) => {
+        if (answer.fileId !== 'slow' || late) return answer;
+        late = answer;
+        phone.fileAsked = false; // it has been given up when the next is asked for
+        return null;
+    };
+    await s.confirmed(phone, { stay: true });
+    await s.eventually('the quick one', async () => (await states(s, 2)).join() === 'refused,stored');
+    assert.equal(await byId(s, 1), undefined);
+    phone.sendMessage(late);
+    await allStored(s, 2, 2);
+    // A late answer to what nothing lacks leaves nothing on the disk.
+    const before = contents(s).length;
+    phone.sendMessage({ ...late, jotId: 9, data: Buffer.from('whose is it').toString('base64') });
+    phone.setJot(2, { files: [...phone.storage.jots.find((jot) => jot.id === 2).files.map((file) => ({ ...file, bytes: phone.storage.bytes[file.id] })), { id: 'more', bytes: Buffer.from('more') }] });
+    await phone.disconnect();
+    phone.answerJots = meta;
+    await s.confirmed(phone, { stay: true });
+    await s.eventually('the third', async () => (await states(s, 2)).filter((state) => state === 'stored').length === 3);
+    await s.eventually('and the text', async () => (await byId(s, 1))?.forms.length === 1);
+    assert.equal(contents(s).length, before + 1);
+});
