@@ -60,6 +60,16 @@ static void files_stay(void **state) {
     ok(jot_file_find(f->s, DEVICE, 1, JOT_IMAGE, "i1", &file, &jot, &f->err));
     assert_int_equal(jot, num);
     ok(jot_file_stored(f->s, file, jot, &hash, 44, 1500, &f->err));
+    gives(STORE_NONE, jot_file_find(f->s, DEVICE, 1, JOT_IMAGE, "i1", &file, &jot, &f->err)); /* it stays */
+    const store_name another = {{9}};
+    jot_row before, after;
+    ok(jot_get(f->s, num, &before, &f->err));
+    ok(jot_file_stored(f->s, file, jot, &another, 5, 1500, &f->err));
+    ok(jot_get(f->s, num, &after, &f->err));
+    assert_true(after.changed_at != before.changed_at); /* also within one ms: jots_dir tells changes by it */
+    ok(jot_files(f->s, num, &files, &count, &f->err));
+    assert_true(store_name_equal(&files[0].hash, &hash));
+    jot_files_free(files, count);
     ok(jot_is_whole(f->s, num, &whole, &f->err));
     assert_false(whole);
     apply(f, 1, "", "", &other, 1, 2000, &changed); /* the same id, another photo; the file is gone unseen */

@@ -124,6 +124,26 @@ scenario('a size that cannot be is no full disk, and holds nothing else up', asy
     assert.equal(logged(s, /level=error/), null);
 });
 
+scenario('a file for which the disk has no room holds no other up, and what had come of it stays', async (s) => {
+    await s.serve({ env: { TRIVET_JOT_FILE_MAX: '1000000GiB' } });
+    const phone = await phone2(s, (p) => p.app.setJot(1, { files: [{ id: 'huge', bytes: Buffer.from('x'), size: 2 ** 49 }, { id: 'g', bytes: Buffer.from('g') }] }));
+    await s.eventually('the other one', async () => (await states(s, 1)).join() === 'refused,stored');
+    assert.deepEqual(phone.requests.map((r) => r.fileId), ['g']);
+    assert.equal(logged(s, /level=error/), null);
+    assert.match(s.server.stderr, /too little space/);
+});
+
+scenario('a manifest of more jots than are kept takes none of them for gone', async (s) => {
+    await s.serve({ env: { TRIVET_JOTS: 'manual' } });
+    const phone = await connected(s, (p) => p.setJot(2 ** 40, { text: s.text('behind all others') }));
+    await s.eventually('it is known', async () => (await byId(s, 2 ** 40))?.forms.length === 1);
+    const empty = { hasText: false, hasDrawing: false, imageIds: [], audioIds: [], fileIds: [] };
+    phone.sendMessage({ type: 'jot_manifest', jots: [...Array.from({ length: 10001 }, (_, id) => ({ id, ...empty })), { id: 2 ** 40, ...empty, hasText: true }] });
+    phone.sendMessage({ type: 'jot_refresh_response', jots: [{ id: 5, text: s.text('told after it') }] });
+    await s.eventually('both were read', async () => (await byId(s, 5))?.forms.length === 1);
+    assert.equal((await byId(s, 2 ** 40)).gone, 0);
+});
+
 scenario('one jot that cannot be written into jots_dir keeps no other out of it', async (s) => {
     const kept = s.file('kept');
     fs.mkdirSync(kept);
