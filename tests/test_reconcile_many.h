@@ -5,56 +5,18 @@
 #define TEST_RECONCILE_MANY_H
 
 #include "test_reconcile_store.h"
+#include "test_sim_shrink.h"
 
 #include <sys/wait.h>
-
-enum { STEPS = 40, MAX_JOBS = 64 };
-
-/*
- * What of a history is left out. Each step draws its own chances, so that it does much the same when those before it are
- * left out; so a history that went wrong is made smaller until nothing can be left out of it.
- */
-struct omissions {
-    bool steps[STEPS];
-};
-
-/* One history; false: it went wrong, and the trace tells how. */
-static bool run(uint64_t seed, const struct omissions *without);
 
 /* Of the last one: bits 1 << reason. */
 static unsigned history_excused(void);
 
-/* The last line of the trace: why it failed. */
-static const char *reason(void) {
-    const char *end = trace + trace_len - (trace_len > 0), *line = end;
-    while (line > trace && line[-1] != '\n')
-        line--;
-    return line;
+/* For shrink(). */
+static const char *run_part_here(uint64_t seed, const struct omissions *without, void *ctx) {
+    (void)ctx;
+    return run(seed, without) ? NULL : trace;
 }
-
-/* Runs a history that went wrong with less and less in it, and leaves the trace of the smallest that goes wrong alike. */
-static void shrink(uint64_t seed) {
-    struct omissions without = {0};
-    char why[200] = "";
-    bool smaller = true;
-
-    snprintf(why, sizeof why, "%.150s", reason());
-    while (smaller) {
-        smaller = false;
-        for (unsigned i = 0; i < STEPS; i++) {
-            if (without.steps[i])
-                continue;
-            without.steps[i] = true;
-            if (!run(seed, &without) && strncmp(reason(), why, 150) == 0)
-                smaller = true;
-            else
-                without.steps[i] = false;
-        }
-    }
-    run(seed, &without);
-}
-
-/* ---- many of them ---- */
 
 /* Histories in which something went wrong that was set aside. */
 static unsigned long excused[REASONS];
@@ -66,8 +28,8 @@ static unsigned long some_runs(unsigned long first, unsigned long runs, FILE *ou
         if (!run(seed, &(struct omissions){0})) {
             failures++;
             fprintf(out, "# seed %lu: %s", seed,
-                    reason()); /* should it not happen again: a disk may be full */
-            shrink(seed);
+                    reason_in(trace)); /* should it not happen again: a disk may be full */
+            shrink(seed, trace, run_part_here, NULL);
             fprintf(out, "%s\n", trace);
             fflush(out);
         } else
@@ -122,10 +84,6 @@ static unsigned long shared_runs(unsigned long first, unsigned long runs, unsign
         }
     }
     return failures;
-}
-
-static unsigned long number(const char *text, unsigned long otherwise) {
-    return text ? strtoul(text, NULL, 10) : otherwise;
 }
 
 #endif

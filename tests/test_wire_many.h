@@ -1,23 +1,15 @@
 /*
- * Many histories, in processes of their own: one that went wrong leaves everything as it was at that moment. It is run again with
- * less and less in it, for as long as it goes wrong in the same way.
+ * Many histories, in processes of their own: one that went wrong leaves everything as it was at that moment.
  */
 #ifndef TEST_WIRE_MANY_H
 #define TEST_WIRE_MANY_H
+
+#include "test_sim_shrink.h"
 
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-enum { STEPS = 40, MAX_JOBS = 64 };
-
-/* What of a history is left out. Each step draws its own chances, so that it does much the same when others are left out. */
-struct omissions {
-    bool steps[STEPS];
-};
-
-/* One history; false: it went wrong, and the trace tells how. */
-static bool run(uint64_t seed, const struct omissions *without);
 static void make_store(void);
 
 /* Shared with the process that runs them. */
@@ -89,37 +81,11 @@ static struct outcome *new_outcome(void) {
     return o;
 }
 
-/* The last line of a trace: why it failed. */
-static const char *reason_in(const char *text) {
-    const char *line = text + strlen(text);
-    if (line > text)
-        line--;
-    while (line > text && line[-1] != '\n')
-        line--;
-    return line;
-}
-
-/* Leaves the smallest part that goes wrong alike in *o. */
-static void shrink(unsigned long seed, struct outcome *o) {
-    struct omissions without = {0};
-    char why[160];
-    bool smaller = true;
-
-    snprintf(why, sizeof why, "%.150s", reason_in(o->trace));
-    while (smaller) {
-        smaller = false;
-        for (unsigned i = 0; i < STEPS; i++) {
-            if (without.steps[i])
-                continue;
-            without.steps[i] = true;
-            run_apart(seed, 1, &without, o);
-            if (!o->fine && strncmp(reason_in(o->trace), why, strlen(why)) == 0)
-                smaller = true;
-            else
-                without.steps[i] = false;
-        }
-    }
-    run_apart(seed, 1, &without, o);
+/* For shrink(), whose last run is left in the outcome. */
+static const char *run_part_apart(uint64_t seed, const struct omissions *without, void *ctx) {
+    struct outcome *o = ctx;
+    run_apart(seed, 1, without, o);
+    return o->fine ? NULL : o->trace;
 }
 
 static void add(struct outcome *to, const struct outcome *o) {
@@ -146,7 +112,7 @@ static unsigned long some(unsigned long first, unsigned long runs, struct outcom
         at = o->seed;
         wrongs++;
         if (!getenv("TRIVET_WIRE_WHOLE"))
-            shrink(at, o);
+            shrink(at, o->trace, run_part_apart, o);
         fprintf(out, "# seed %lu\n%s\n", at++, o->trace);
         fflush(out);
     }
@@ -208,10 +174,6 @@ static int many(unsigned long first, unsigned long runs, unsigned jobs) {
     printf("%s 1 - %lu of %lu simulated histories went wrong, seeds %lu to %lu\n1..1\n",
            wrongs == 0 ? "ok" : "not ok", wrongs, runs, first, first + runs - 1);
     return wrongs > 0;
-}
-
-static unsigned long number(const char *text, unsigned long otherwise) {
-    return text ? strtoul(text, NULL, 10) : otherwise;
 }
 
 #endif
