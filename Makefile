@@ -356,7 +356,7 @@ benches: all $(BENCH_BIN)
 bench: bench-deps
 	$(call again) benches
 	$(Q)for bench in $(BENCH_BIN); do echo "-- $$bench"; TRIVET=$(BUILD)/trivet $$bench || exit 1; done
-	$(Q)for bench in $(filter-out %/workload.mjs,$(wildcard tests/bench/*.mjs)); do echo "-- $$bench"; TRIVET=$(BUILD)/trivet BUILD=$(BUILD) node $$bench || exit 1; done
+	$(Q)for bench in $(filter-out %/workload.mjs %/server.mjs,$(wildcard tests/bench/*.mjs)); do echo "-- $$bench"; TRIVET=$(BUILD)/trivet BUILD=$(BUILD) node $$bench || exit 1; done
 
 # ---- the rest ----------------------------------------------------------------------------------------------
 

@@ -32,13 +32,19 @@ static trivet_proto_large *begin(test_pair *pair, trivet_proto_output *out) {
     return large;
 }
 
+/* A pair where a message of the phone's is on its way, taken up to where it is to be opened. */
+static trivet_proto_large *begin_answer(test_pair *pair) {
+    pair_open(pair);
+    trivet_proto_output out = answer_of(pair);
+    trivet_proto_large *large = begin(pair, &out);
+    assert_non_null(large);
+    return large;
+}
+
 static void is_as_one_received(void **state) {
     (void)state;
     test_pair pair;
-    pair_open(&pair);
-    trivet_proto_output out = answer_of(&pair);
-    trivet_proto_large *large = begin(&pair, &out);
-    assert_non_null(large);
+    trivet_proto_large *large = begin_answer(&pair);
     c_is_quiet(&pair);
     trivet_proto_large_open(large);
     c_is_quiet(&pair);
@@ -55,9 +61,7 @@ static void is_as_one_received(void **state) {
 static void the_machine_goes_on_meanwhile(void **state) {
     (void)state;
     test_pair pair;
-    pair_open(&pair);
-    trivet_proto_output out = answer_of(&pair);
-    trivet_proto_large *large = begin(&pair, &out);
+    trivet_proto_large *large = begin_answer(&pair);
     assert_int_equal(trivet_proto_computer_cancel(pair.c), 0);
     trivet_proto_large_open(large);
     while (pump_to_phone(&pair)) {
@@ -66,7 +70,7 @@ static void the_machine_goes_on_meanwhile(void **state) {
     assert_int_equal(trivet_proto_computer_end(pair.c, large, pair.now), TRIVET_PROTO_OK);
     c_expect(&pair, TRIVET_PROTO_EVENT_IGNORED); /* it answers a sync that was given up */
     /* And the next one is taken as ever. */
-    out = answer_of(&pair);
+    trivet_proto_output out = answer_of(&pair);
     trivet_proto_computer_receive(pair.c, out.binary, out.data, out.len, pair.now);
     c_expect(&pair, TRIVET_PROTO_EVENT_STATE);
     trivet_proto_output_release(&out);
@@ -79,9 +83,7 @@ static void the_end_of_the_connection_drops_it(void **state) {
     for (int opened = 0; opened < 2; opened++) {
         test_pair pair;
         trivet_proto_event event;
-        pair_open(&pair);
-        trivet_proto_output out = answer_of(&pair);
-        trivet_proto_large *large = begin(&pair, &out);
+        trivet_proto_large *large = begin_answer(&pair);
         if (opened)
             trivet_proto_large_open(large);
         trivet_proto_computer_close(pair.c, TRIVET_PROTO_CLOSE_REPLACED, "replaced");
@@ -102,9 +104,7 @@ static void without_an_end_nothing_leaks(void **state) {
     (void)state;
     for (int opened = 0; opened < 2; opened++) {
         test_pair pair;
-        pair_open(&pair);
-        trivet_proto_output out = answer_of(&pair);
-        trivet_proto_large *large = begin(&pair, &out);
+        trivet_proto_large *large = begin_answer(&pair);
         if (opened)
             trivet_proto_large_open(large);
         pair_release(&pair);

@@ -8,39 +8,12 @@
  * measured twice, so that the second line says what the noise is. No bound is asserted here: that the work is the same, block by block, is
  * tests/test_opening_work.c's to say.
  */
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { spawn, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { nacl, toBase64, WebSocket } from '../scenario/app.mjs';
+import { serve, trivet } from './server.mjs';
 
-const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const TRIVET = path.resolve(process.env.TRIVET ?? path.join(ROOT, 'build/trivet'));
 const ATTEMPTS = Number(process.argv[2] ?? 1000);
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trivet-bench-'));
-const data = path.join(folder, 'c');
-const server = spawn(TRIVET, ['serve', '--data', data, '--port', '0', '--no-mdns'], { stdio: ['ignore', 'ignore', 'pipe'] });
-process.on('exit', () => {
-    server.kill('SIGKILL');
-    fs.rmSync(folder, { recursive: true, force: true });
-});
-const port = await new Promise((resolve, reject) => {
-    let said = '';
-    server.stderr.setEncoding('utf8').on('data', (chunk) => {
-        const match = (said += chunk).match(/listening on \[::\]:(\d+)/);
-        if (match) resolve(Number(match[1]));
-    });
-    server.on('close', () => reject(new Error(`the server ended:\n${said}`)));
-});
-
-function trivet(...args) {
-    const { status, stdout, stderr } = spawnSync(TRIVET, [...args, '--data', data], { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`trivet ${args.join(' ')}: ${status} ${stderr}`);
-    return stdout;
-}
-
+const { port } = await serve();
 const pair = () => JSON.parse(trivet('pair', '--json')).device;
 const first = pair();
 for (let i = 0; i < 8; i++) pair();

@@ -10,57 +10,16 @@
  * is timed and subtracted: `net`. A second run with all of the app's work inside the window shows what that saves: `app`.
  */
 import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { spawn, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { App, openEnvelope } from '../scenario/app.mjs';
+import { processor, serve, trivet } from './server.mjs';
 
-const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const TRIVET = path.resolve(process.env.TRIVET ?? path.join(ROOT, 'build/trivet'));
 const SYNCS = Number(process.argv[2] ?? 100);
 const ITEMS = Number(process.argv[3] ?? 1000);
 const WARM_UP = 10;
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trivet-bench-'));
-const data = path.join(folder, 'c');
-const server = spawn(TRIVET, ['serve', '--data', data, '--port', '0', '--no-mdns'], { stdio: ['ignore', 'ignore', 'pipe'] });
-process.on('exit', () => {
-    server.kill('SIGKILL');
-    fs.rmSync(folder, { recursive: true, force: true });
-});
-
-const port = await new Promise((resolve, reject) => {
-    let said = '';
-    server.stderr.setEncoding('utf8').on('data', (chunk) => {
-        said += chunk;
-        const match = said.match(/listening on \[::\]:(\d+)/);
-        if (match) resolve(Number(match[1]));
-    });
-    server.on('close', () => reject(new Error(`the server ended:\n${said}`)));
-});
-
-function trivet(...args) {
-    const { status, stdout, stderr } = spawnSync(TRIVET, [...args, '--data', data], { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`trivet ${args.join(' ')}: ${status} ${stderr}`);
-    return stdout;
-}
+const { server, port } = await serve();
 
 const memory = () => Object.fromEntries([...fs.readFileSync(`/proc/${server.pid}/status`, 'utf8').matchAll(/^(VmHWM|VmRSS|RssAnon):\s+(\d+) kB/gm)].map(([, key, kb]) => [key, Number(kb) / 1024]));
-
-/* Processor time of all the server's threads, ms: schedstat counts nanoseconds, stat hundredths of a second. */
-function processor() {
-    let ns = 0;
-    for (const task of fs.readdirSync(`/proc/${server.pid}/task`)) {
-        try {
-            ns += Number(fs.readFileSync(`/proc/${server.pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-        } catch {
-            const fields = fs.readFileSync(`/proc/${server.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
-            return (Number(fields[11]) + Number(fields[12])) * 10;
-        }
-    }
-    return ns / 1e6;
-}
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

@@ -7,45 +7,18 @@
  * The clock is the server's: from the request for the file to its being stored, durable and recorded, as the hook is told.
  */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { BUILD, folder, processor, serve, trivet } from './server.mjs';
 
-const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const BUILD = path.resolve(process.env.BUILD ?? path.join(ROOT, 'build'));
-const TRIVET = path.resolve(process.env.TRIVET ?? path.join(BUILD, 'trivet'));
 const MIB = Number(process.argv[2] ?? 512), RUNS = Number(process.argv[3] ?? 5);
 const VERSION_1_MIB = Math.min(MIB, 25); // one message, twice in base64, within 50 MiB
-
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trivet-bench-')), data = path.join(folder, 'c');
-let server;
-process.on('exit', () => {
-    server?.kill('SIGKILL');
-    fs.rmSync(folder, { recursive: true, force: true });
-});
-
-function run(args) {
-    const { status, stdout, stderr } = spawnSync(TRIVET, args, { encoding: 'utf8', env: { ...process.env, TRIVET_DATA: data }, timeout: 600000 });
-    if (status !== 0) throw new Error(`trivet ${args.join(' ')}: ${status} ${stderr}`);
-    return stdout;
-}
 
 const stored = path.join(folder, 'stored'), hook = path.join(folder, 'hook');
 fs.writeFileSync(hook, `#!/bin/sh\ngrep file_stored >> ${stored}\n`, { mode: 0o755 });
 fs.writeFileSync(stored, '');
-server = spawn(TRIVET, ['serve', '--data', data, '--port', '0', '--no-mdns'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, TRIVET_HOOK: hook } });
-const processor = (pid) => {
-    let ns = 0;
-    for (const task of fs.readdirSync(`/proc/${pid}/task`)) ns += Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    return ns / 1e9;
-};
-await new Promise((resolve, reject) => {
-    let said = '';
-    server.stderr.setEncoding('utf8').on('data', (chunk) => /listening on/.test((said += chunk)) && resolve());
-    server.on('close', () => reject(new Error(`the server ended:\n${said}`)));
-});
+const { data } = await serve({ TRIVET_HOOK: hook });
 
 /* One file, anew; MB/s, and the server's processor seconds for a GB. */
 async function transfer(version, mib, i) {
@@ -53,18 +26,18 @@ async function transfer(version, mib, i) {
     const block = Buffer.alloc(1 << 20), fd = fs.openSync(file, 'w');
     for (let m = 0; m < mib; m++) fs.writeSync(fd, randomFillSync(block));
     fs.closeSync(fd);
-    run(['phone', '--state', state, 'init', '--pairing', run(['pair', '--json'])]);
-    run(['phone', '--state', state, 'jot', 'add', '--image', file, '1']);
+    trivet('phone', '--state', state, 'init', '--pairing', trivet('pair', '--json'));
+    trivet('phone', '--state', state, 'jot', 'add', '--image', file, '1');
     fs.rmSync(file);
     spawnSync('sync');
-    const before = processor(server.pid), known = fs.readFileSync(stored, 'utf8').length;
-    run(['phone', '--state', state, 'sync', ...(version === 1 ? ['--v1'] : [])]);
+    const before = processor(), known = fs.readFileSync(stored, 'utf8').length;
+    trivet('phone', '--state', state, 'sync', ...(version === 1 ? ['--v1'] : []));
     for (let i = 0; fs.readFileSync(stored, 'utf8').length === known; i++) {
         if (i > 3000) throw new Error('it is not stored');
         await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const { bytes, duration } = JSON.parse(fs.readFileSync(stored, 'utf8').slice(known).split('\n')[0]);
-    const result = { rate: bytes / 1e3 / duration, processor: (processor(server.pid) - before) / (bytes / 1e9) };
+    const result = { rate: bytes / 1e3 / duration, processor: (processor() - before) / 1e3 / (bytes / 1e9) };
     fs.rmSync(state, { recursive: true });
     for (const name of fs.readdirSync(path.join(data, 'jots'))) fs.rmSync(path.join(data, 'jots', name));
     return result;
