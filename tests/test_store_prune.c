@@ -500,6 +500,45 @@ static void packs_what_is_past(void **state) {
     all_that_is_named_is_there(&l);
 }
 
+/*
+ * Of parts that nothing names, too, and after each step: a sync may name them again before the next one, and a kill may make
+ * it the last, while what has a row is not stored again.
+ */
+static void all_bases_are_there(fixture *f) {
+    assert_int_equal(0, ask(f, "SELECT count(*) FROM blob WHERE base IS NOT NULL AND base NOT IN "
+                               "(SELECT num FROM blob WHERE coding <> 2)"));
+}
+
+static void a_difference_goes_before_what_it_differs_from(void **state) {
+    fixture *f = *state;
+    life l;
+    trivet_merge_state *old;
+    store_name name;
+    begin_life(&l, f, 3);
+    l.limits.rows = 1;
+    for (int i = 0; i < 120; i++)
+        edit(&l);
+    old = head_of(f, &name); /* it will be a difference */
+    for (int i = 0; i < 20; i++)
+        edit(&l);
+    prune_all(&l);
+    assert_true(ask(f, "SELECT count(*) FROM blob WHERE coding = 2") > 50);
+    l.now += 1000 * PRUNE_DAY_MS;
+    edit(&l);
+    l.limits.all = l.limits.hourly = l.limits.daily = 0;
+    do {
+        assert_true(step(&l) > 0);
+        all_bases_are_there(f);
+    } while (prune_done(l.run)->blobs < 30);
+    commit_state(&l, old);
+    while (step(&l) > 0)
+        all_bases_are_there(f);
+    all_bases_are_there(f);
+    all_that_is_named_is_there(&l);
+    give_up(&l);
+    trivet_merge_state_free(old);
+}
+
 /* A packed part that was altered is seen, and a base that is gone; nothing is dropped then. */
 static void damage_ends_a_pruning(void **state) {
     static const char *const DAMAGE[] = {
@@ -693,6 +732,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(keeps_what_was_restored, setup_store, teardown),
         cmocka_unit_test_setup_teardown(a_killed_pruning_drops_nothing_that_is_named, setup_store, teardown),
         cmocka_unit_test_setup_teardown(packs_what_is_past, setup_store, teardown),
+        cmocka_unit_test_setup_teardown(a_difference_goes_before_what_it_differs_from, setup_store, teardown),
         cmocka_unit_test_setup_teardown(damage_ends_a_pruning, setup_store, teardown),
         cmocka_unit_test(unpacks_no_bomb),
         cmocka_unit_test_setup_teardown(a_damaged_base_takes_what_differs_from_it, setup_store, teardown),

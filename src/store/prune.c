@@ -7,7 +7,7 @@
  *   LINES    lines that keep no state, and what lost
  *   MARK     everything that is still named is walked, state by state, and its blobs are marked; what is not part of the
  *            head is packed on the way, the older first, so that a state is the difference from the one before it
- *   SWEEP    blobs without a mark are dropped
+ *   SWEEP    blobs without a mark are dropped: first SWEEP_DIFFERENCES, then the others, which those may differ from
  *   VACUUM   free pages go back to the file system, where there are many
  *
  * If the power goes, in the process or in the machine:
@@ -17,7 +17,8 @@
  *   - After a step of MARK: marks were in memory and are forgotten; a blob that was packed holds the same bytes in
  *     another form, in a row that says which.
  *   - After a step of SWEEP: a state that nothing names may lack parts, which no one can see; the rest of it goes with
- *     the next run. It cannot be named again meanwhile by storing it again, for what is missing is stored then.
+ *     the next run. It can be named again meanwhile by storing it again: what is missing is stored then, and each part
+ *     that is there can be read, for none outlives what it differs from.
  *   - After a step of VACUUM: pages moved within a transaction of SQLite's own.
  *
  * A run over records only is RECORDS alone; what those named is still there, until the next whole run.
@@ -31,6 +32,7 @@
 #include "grave.h"
 #include "history.h"
 #include "marks.h"
+#include "pack.h"
 #include "restored.h"
 #include "snapshot.h"
 #include "sql.h"
@@ -206,7 +208,20 @@ static int prune_lines(prune *p, store *s, store_error *err) {
 
 /* ---- SWEEP -------------------------------------------------------------------------------------------- */
 
-/* The first blob from the cursor on without a mark; 0: there is none within this step's reach, or at all. */
+static int is_difference(store *s, int64_t num, store_error *err) {
+    sqlite3_stmt *q = sql_get(s, SQL_BLOB_CODING, err);
+    sql_int(q, 1, num);
+    int rc = sql_row(s, q, err);
+    if (rc > 0)
+        rc = sqlite3_column_int(q, 0) == PACK_DIFFERENCE;
+    sql_reset(q);
+    return rc;
+}
+
+/*
+ * The first blob from the cursor on without a mark, among differences where those are swept; 0: there is none within this
+ * step's reach, or at all.
+ */
 static int64_t unmarked(prune *p, store *s, bool *end, store_error *err, int *rc) {
     *rc = 0;
     while (prune_budget_left(p)) {
@@ -221,8 +236,12 @@ static int64_t unmarked(prune *p, store *s, bool *end, store_error *err, int *rc
         if (found <= 0)
             return 0;
         p->cursor = num;
-        if (!marks_has(s->marks, num))
-            return num;
+        if (marks_has(s->marks, num))
+            continue;
+        int goes = p->at == SWEEP ? 1 : is_difference(s, num, err);
+        *rc = goes < 0 ? goes : 0;
+        if (goes != 0)
+            return goes > 0 ? num : 0;
     }
     return 0;
 }
@@ -284,8 +303,8 @@ static int vacuum(prune *p, store *s, store_error *err) {
 
 static int run_phase(prune *p, store *s, store_error *err) {
     static int (*const phases[])(prune *, store *, store_error *) = {
-        [THIN] = thin,       [RECORDS] = prune_records, [GRAVES] = prune_graves, [LINES] = prune_lines,
-        [MARK] = prune_mark, [SWEEP] = sweep,           [VACUUM] = vacuum};
+        [THIN] = thin,       [RECORDS] = prune_records,   [GRAVES] = prune_graves, [LINES] = prune_lines,
+        [MARK] = prune_mark, [SWEEP_DIFFERENCES] = sweep, [SWEEP] = sweep,         [VACUUM] = vacuum};
     int rc = phases[p->at](p, s, err);
     if (rc == 0) {
         p->at = p->limits.records_only ? DONE : p->at + 1;

@@ -13,7 +13,7 @@
 
 enum { PLACES = 1024 };
 
-typedef enum { THIN, RECORDS, GRAVES, LINES, MARK, SWEEP, VACUUM, DONE } phase;
+typedef enum { THIN, RECORDS, GRAVES, LINES, MARK, SWEEP_DIFFERENCES, SWEEP, VACUUM, DONE } phase;
 
 /* A place in a state, slot 2 of lists say, and the newest blob there that others are stored as a difference from. */
 typedef struct {

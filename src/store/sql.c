@@ -59,6 +59,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_BLOB_REPACK] = "UPDATE blob SET data = ?2, coding = ?3, base = ?4, size = ?5 WHERE num = ?1",
     [SQL_BLOB_TOP] = "SELECT coalesce(max(num), 0) FROM blob",
     [SQL_BLOB_NEXT] = "SELECT num FROM blob WHERE num > ?1 AND num <= ?2 ORDER BY num LIMIT 1",
+    [SQL_BLOB_CODING] = "SELECT coding FROM blob WHERE num = ?1",
     [SQL_BLOB_DROP] = "DELETE FROM blob WHERE num = ?1",
     [SQL_BLOB_HAS] = "SELECT 1 FROM blob WHERE name = ?1",
     [SQL_BLOB_PUT] = "INSERT INTO blob (name, data) VALUES (?1, ?2)",

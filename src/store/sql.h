@@ -32,6 +32,7 @@ typedef enum {
     SQL_BLOB_REPACK,
     SQL_BLOB_TOP,
     SQL_BLOB_NEXT,
+    SQL_BLOB_CODING,
     SQL_BLOB_DROP,
     SQL_BLOB_HAS,
     SQL_BLOB_PUT,
