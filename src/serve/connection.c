@@ -281,7 +281,8 @@ enum { LARGE_MESSAGE = 512 << 10 };
 /*
  * A large one is opened and read on a thread of the pool, for a photo would hold up every other phone for a tenth of a
  * second. Its connection is not read from meanwhile, so that messages keep their order and one is in memory at a time;
- * it may end, be replaced or revoked: then what was in the message is dropped.
+ * it may end, be replaced or revoked: then what was in the message is dropped, and at once where others are before it, so that
+ * a phone that comes again and again leaves no more behind than one is being opened.
  */
 struct opening {
     worker_job job;
@@ -297,11 +298,23 @@ static void done_opening(worker_job *job) {
     struct opening *o = (struct opening *)job;
     connection *c = o->connection;
 
+    c->opening = NULL;
     trivet_proto_computer_end(c->machine, o->large, connection_time(c));
     free(o);
     connection_pump(c);
     if (c->ws)
         websocket_resume(c->ws);
+    connection_let_go(c);
+}
+
+static void drop_opening(connection *c) {
+    struct opening *o = c->opening;
+
+    if (!o || !worker_withdraw(c->host->openings, &o->job))
+        return;
+    c->opening = NULL;
+    trivet_proto_large_free(o->large);
+    free(o);
     connection_let_go(c);
 }
 
@@ -316,6 +329,7 @@ static bool on_block(void *owner, bool binary, uint8_t *data, size_t len) {
     tell(c, &(server_event){.kind = EVENT_RECEIVED, .bytes = len});
     o->job = (worker_job){run_opening, done_opening, NULL};
     o->connection = c;
+    c->opening = o;
     connection_hold(c);
     websocket_pause(c->ws);
     worker_submit(c->host->openings, &o->job);
@@ -333,6 +347,7 @@ static void on_closed(void *owner, int code) {
             c->next->link = c->link;
         c->link = NULL;
     }
+    drop_opening(c);
     if (c->sync)
         sync_abandon(c->sync, "gone");
     if (c->jots)

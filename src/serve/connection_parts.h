@@ -12,6 +12,7 @@
 
 struct sync_run;
 struct jots;
+struct opening;
 
 struct connection {
     host *host;
@@ -31,7 +32,8 @@ struct connection {
     char label[64];
     char address[ADDRESS_SIZE];
     struct sync_run *sync;
-    struct jots *jots; /* from the handshake on; NULL: no memory for it, and none are taken */
+    struct opening *opening; /* of a large message; NULL: none */
+    struct jots *jots;       /* from the handshake on; NULL: no memory for it, and none are taken */
 };
 
 /* A log line about this connection, by the name that it has by now. */

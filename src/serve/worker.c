@@ -46,6 +46,21 @@ void worker_submit(worker *w, worker_job *job) {
     start_next(w);
 }
 
+bool worker_withdraw(worker *w, worker_job *job) {
+    worker_job *before = w->busy ? w->first : NULL, **at = w->busy ? &w->first->next : &w->first;
+
+    while (*at && *at != job) {
+        before = *at;
+        at = &before->next;
+    }
+    if (!*at)
+        return false;
+    *at = job->next;
+    if (w->last == job)
+        w->last = before;
+    return true;
+}
+
 uint64_t worker_busy_for(const worker *w) {
     return w->busy ? uv_now(w->loop) - w->since : 0;
 }

@@ -30,6 +30,9 @@ typedef struct {
 void worker_init(worker *w, uv_loop_t *loop);
 void worker_submit(worker *w, worker_job *job);
 
+/* Takes a job back that has not begun: true, and neither of its functions is called. False: it runs, or is not there. */
+bool worker_withdraw(worker *w, worker_job *job);
+
 /* How long the job that runs now has been running, in ms; 0: none does. On the loop's thread. */
 uint64_t worker_busy_for(const worker *w);
 
