@@ -177,8 +177,10 @@ static void end(sync_run *s, const char *outcome, const trivet_merge_counts *cou
         w->fn(w->ctx, s->device, outcome, counts);
         free(w);
     }
-    if (s->busy)
+    /* A job that has not begun holds a whole state, and there may be one of each connection that a phone has given up. */
+    if (s->busy && !worker_withdraw(connection_host(s->connection)->worker, &s->job))
         return;
+    s->busy = false;
     if (s->question)
         submit(s, WITHDRAW);
     else
