@@ -163,12 +163,12 @@ static bool leaves_before(const peer *a, const peer *b) {
     return a->known == b->known ? a->deadline < b->deadline : b->known;
 }
 
-/* Counts those of a source (NULL: all) in a list, and finds who is to leave first. */
+/* Counts those of a source in a list, and finds who is to leave first. */
 static unsigned count_places(const peer_list *list, const char *source, peer **oldest) {
     unsigned count = 0;
 
     for (peer *p = list->first; p; p = p->next)
-        if (!source || strcmp(p->source, source) == 0) {
+        if (strcmp(p->source, source) == 0) {
             count++;
             if (!*oldest || leaves_before(p, *oldest))
                 *oldest = p;
@@ -184,11 +184,36 @@ static void bound_places(listener *l, const char *source, unsigned most, const c
         put_out(l, oldest, reason);
 }
 
+static unsigned count_known(const peer_list *list, bool known, peer **oldest) {
+    unsigned count = 0;
+
+    for (peer *p = list->first; p; p = p->next)
+        if (p->known == known) {
+            count++;
+            if (!*oldest || leaves_before(p, *oldest))
+                *oldest = p;
+        }
+    return count;
+}
+
+/*
+ * One for too many in all: half of the places are for those who come from where a phone was. Were all of them, whoever has such
+ * addresses could keep new phones out by holding every place.
+ */
+static peer *who_leaves(const listener *l, unsigned most) {
+    peer *known = NULL, *stranger = NULL;
+    unsigned count = count_known(&l->waiting, true, &known) + count_known(&l->judged, true, &known);
+
+    count_known(&l->waiting, false, &stranger);
+    count_known(&l->judged, false, &stranger);
+    return count > (most + 1) / 2 ? known : stranger;
+}
+
 /* Protocol §2: so many places for an address, so many in all. */
 static void make_room(listener *l, const peer *newest) {
     bound_places(l, newest->source, l->options.unauthenticated_per_address, "too many from this address");
     if (l->waiting.count + l->judged.count > l->options.unauthenticated_max)
-        bound_places(l, NULL, l->options.unauthenticated_max, "too many connections");
+        put_out(l, who_leaves(l, l->options.unauthenticated_max), "too many connections");
 }
 
 void listener_set_known_hosts(listener *l, const char *const *names) {

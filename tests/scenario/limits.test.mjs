@@ -186,6 +186,19 @@ scenario('strangers from everywhere do not put out a phone at an address that it
     await closesWith(other, 4002);
 });
 
+scenario('a new phone finds a place where all are held from an address that a phone had before', async (s) => {
+    await s.serve({ env: { TRIVET_UNAUTHENTICATED_MAX: '4' } });
+    const phone = await s.phone();
+    await s.confirmed(phone);
+    const sockets = Array.from({ length: 8 }, () => net.connect({ port: s.server.port, host: '127.0.0.1', localAddress: '127.0.0.1' }).on('error', () => {}));
+    s.later(() => sockets.forEach((socket) => socket.destroy()));
+    await s.eventually('they fill all places', () => sockets.filter((socket) => socket.destroyed || socket.readyState !== 'open').length === 4);
+    const other = await s.phone({ deviceId: 'other' });
+    other.host = '127.0.0.1';
+    assert.equal((await other.sync({ websocket: { localAddress: '127.0.3.1' } })).kind, 'confirmed');
+    await s.confirmed(phone);
+});
+
 scenario('half-open connections by the hundred leave room for a phone', async (s) => {
     const { phone, unharmed } = await stage(s);
     const sockets = Array.from({ length: 200 }, () => net.connect(s.server.port, '127.0.0.1').on('error', () => {}));
