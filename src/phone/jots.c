@@ -3,22 +3,17 @@
  */
 #include "phone/jots.h"
 
+#include "phone/now.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 static int fail(edit_error *err, int status, const char *message) {
     err->status = status;
     snprintf(err->message, sizeof err->message, "%s", message);
     return -1;
-}
-
-static json_int_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (json_int_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static json_t *find(const json_t *jots, json_int_t id, size_t *at) {
@@ -245,7 +240,7 @@ static json_t *ensure(json_t *jots, json_int_t id) {
 
 static int set_text(json_t *jot, const char *key, const char *date, const char *text) {
     return text == NULL || (json_object_set_new(jot, key, json_string(text)) == 0 &&
-                            json_object_set_new(jot, date, json_integer(now_ms())) == 0)
+                            json_object_set_new(jot, date, json_integer(phone_now())) == 0)
                ? 0
                : -1;
 }
@@ -281,9 +276,10 @@ int phone_jots_add_file(phone_folder *f, int64_t id, const char *kind, const cha
     }
     meta = strcmp(kind, "file") == 0
                ? json_pack("{s:s, s:s, s:s, s:I, s:I}", "id", file_id, "fileName", name, "mimeType",
-                           "application/octet-stream", "size", (json_int_t)len, "createdAt", now_ms())
+                           "application/octet-stream", "size", (json_int_t)len, "createdAt",
+                           (json_int_t)phone_now())
                : json_pack("{s:s, s:i, s:s, s:I}", "id", file_id, "duration", 0, "format",
-                           dot != NULL ? dot + 1 : "bin", "createdAt", now_ms());
+                           dot != NULL ? dot + 1 : "bin", "createdAt", (json_int_t)phone_now());
     int got;
     if ((jot = ensure(jots, id)) == NULL || meta == NULL ||
         json_array_append_new(json_object_get(jot, list_of(kind)), meta) != 0)

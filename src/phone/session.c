@@ -12,14 +12,16 @@
 
 #include "net/client.h"
 #include "net/websocket.h"
+#include "phone/apply.h"
 #include "phone/jots.h"
+#include "phone/now.h"
 #include "phone/send.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <uv.h>
 
 typedef struct {
@@ -51,12 +53,6 @@ enum {
 };
 
 static void pump(session *s);
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- outcomes ---- */
 
@@ -143,105 +139,6 @@ static void answer(session *s) {
     trivet_merge_state_free(state);
 }
 
-/* What a confirm makes of the phone; all freed together, results before the states that they borrow from. */
-typedef struct {
-    trivet_merge_state *current, *answered, *confirmed;
-    trivet_merge_result *merged, *summary;
-    const trivet_merge_state *next; /* one of the above */
-} application;
-
-static void application_release(application *a) {
-    trivet_merge_result_free(a->summary);
-    trivet_merge_result_free(a->merged);
-    trivet_merge_state_free(a->confirmed);
-    trivet_merge_state_free(a->answered);
-    trivet_merge_state_free(a->current);
-}
-
-/* Keys that the snapshot leaves out stay as they are (merge §1: no view). */
-static int keep_missing(application *a) {
-    for (int section = 0; section < TRIVET_MERGE_SECTIONS; section++)
-        if (!trivet_merge_state_has(a->confirmed, (trivet_merge_section)section) &&
-            trivet_merge_take_section(a->confirmed, a->current, (trivet_merge_section)section) != 0)
-            return -1;
-    return 0;
-}
-
-/*
- * The state was edited after the last answer: what the computer confirmed is merged with those edits. Where
- * they tie, the phone's stand, and the computer sees them next time. A merge that would have to ask is not
- * made.
- */
-static int merge_over(session *s, application *a) {
-    trivet_merge_error bad = TRIVET_MERGE_ERROR_INIT;
-    if (trivet_merge_state_read(s->answered, s->answered_len, TRIVET_MERGE_ANCESTOR, &a->answered, &bad) !=
-            0 ||
-        trivet_merge(a->answered, a->current, a->confirmed, NULL, &a->merged, &bad) != 0)
-        return -1;
-    a->next = trivet_merge_result_snapshot(a->merged);
-    s->result->remerged = true;
-    return 0;
-}
-
-static bool unchanged_since_answer(const session *s, const trivet_merge_state *current) {
-    char *json = NULL;
-    size_t len = 0;
-    bool same = trivet_merge_state_write(current, &json, &len) == 0 && len == s->answered_len &&
-                memcmp(json, s->answered, len) == 0;
-    free(json);
-    return same;
-}
-
-/* For the summary alone: what changes on the phone. */
-static void count_changes(session *s, application *a) {
-    trivet_merge_error bad = TRIVET_MERGE_ERROR_INIT;
-    trivet_merge_options all = TRIVET_MERGE_OPTIONS_INIT;
-    all.large = TRIVET_MERGE_LARGE_COMPUTER;
-    if (trivet_merge(a->current, a->current, a->next, &all, &a->summary, &bad) == 0)
-        trivet_merge_result_counts(a->summary, &s->result->counts);
-}
-
-/* Under the folder's lock. */
-static int apply(session *s, const trivet_proto_message *confirm, application *a, int64_t *since) {
-    edit_error err = EDIT_ERROR_INIT;
-    if (phone_folder_read(s->folder, &a->current, since, &err) != 0) {
-        fail_with(s, &err);
-        return -1;
-    }
-    a->next = a->current;
-    if (confirm->mode == TRIVET_PROTO_DESKTOP_WINS) {
-        trivet_merge_error bad = TRIVET_MERGE_ERROR_INIT;
-        int code = trivet_merge_state_read(confirm->state, confirm->state_len, TRIVET_MERGE_COMPUTER,
-                                           &a->confirmed, &bad);
-        if (code == TRIVET_MERGE_EINPUT) {
-            fail(s, EX_PROTOCOL, "%s confirmed a state that is none: snapshot%s%s: %s; nothing was changed",
-                 s->peer, bad.path[0] == '\0' ? "" : ".", bad.path, bad.reason);
-            return -1;
-        }
-        if (code != 0 || keep_missing(a) != 0) {
-            fail(s, EX_OSERR, "out of memory; nothing was changed");
-            return -1;
-        }
-        a->next = a->confirmed;
-        if (!unchanged_since_answer(s, a->current) && merge_over(s, a) != 0)
-            a->next = NULL;
-        if (a->next == NULL) {
-            fail(s, EX_TEMPFAIL,
-                 "the lists changed in the middle of the sync; nothing was changed here, sync again");
-            return -1;
-        }
-        count_changes(s, a);
-    }
-    /* It names the state that the phone now holds, so no two may be alike (merge §10). */
-    int64_t now = now_ms();
-    *since = now > *since ? now : *since + 1;
-    if (phone_folder_write(s->folder, a->next, *since, &err) != 0) {
-        fail_with(s, &err);
-        return -1;
-    }
-    return 0;
-}
-
 /* The computer may have more to ask. */
 static void stay_on(session *s) {
     if (s->stay_until > 0 || (s->has_jots && s->stay > 0))
@@ -251,26 +148,16 @@ static void stay_on(session *s) {
 static void confirmed(session *s, const trivet_proto_message *confirm) {
     if (s->decided)
         return;
-    if (s->answered == NULL || (confirm->mode == TRIVET_PROTO_DESKTOP_WINS && confirm->state == NULL)) {
-        fail(s, EX_PROTOCOL, "%s confirmed a state that it did not send; nothing was changed", s->peer);
-        return;
-    }
+    const phone_answered answered = {s->answered, s->answered_len, s->peer};
     edit_error err = EDIT_ERROR_INIT;
-    if (phone_folder_lock(s->folder, &err) != 0) {
+    if (phone_apply(s->folder, confirm, &answered, s->result, &err) != 0) {
         fail_with(s, &err);
         return;
     }
-    application a = {0};
-    int64_t since = 0;
-    if (apply(s, confirm, &a, &since) == 0) {
-        s->result->since = since;
-        s->decided = s->synced = true;
-        /* Whether it arrives or not: without it the next sync finds the same out. */
-        (void)trivet_proto_phone_ack(s->machine, since);
-        stay_on(s);
-    }
-    phone_folder_unlock(s->folder);
-    application_release(&a);
+    s->decided = s->synced = true;
+    /* Whether it arrives or not: without it the next sync finds the same out. */
+    (void)trivet_proto_phone_ack(s->machine, s->result->since);
+    stay_on(s);
 }
 
 /* ---- jots ---- */
@@ -519,7 +406,7 @@ static void on_open(void *owner, websocket *ws) {
         options.pairing_key = phone_folder_pairing(s->folder)->k;
         options.device = phone_folder_pairing(s->folder)->device;
         options.gen = phone_folder_gen(s->folder);
-        options.clock = now_ms();
+        options.clock = phone_now();
     } else {
         options.secret = phone_folder_pairing(s->folder)->secret;
     }
