@@ -4,21 +4,12 @@
 #include "phone/apply.h"
 
 #include "phone/now.h"
+#include "phone/refuse.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-
-static int __attribute__((format(printf, 3, 4))) fail(edit_error *err, int status, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    err->status = status;
-    vsnprintf(err->message, sizeof err->message, format, args);
-    va_end(args);
-    return -1;
-}
 
 /* All freed together, results before the states that they borrow from. */
 typedef struct {
@@ -88,17 +79,18 @@ static int choose_next(application *a, const trivet_proto_message *confirm) {
     int code = trivet_merge_state_read(confirm->state, confirm->state_len, TRIVET_MERGE_COMPUTER,
                                        &a->confirmed, &bad);
     if (code == TRIVET_MERGE_EINPUT)
-        return fail(a->err, EX_PROTOCOL,
-                    "%s confirmed a state that is none: snapshot%s%s: %s; nothing was changed", a->last->peer,
-                    bad.path[0] == '\0' ? "" : ".", bad.path, bad.reason);
+        return phone_refuse(a->err, EX_PROTOCOL,
+                            "%s confirmed a state that is none: snapshot%s%s: %s; nothing was changed",
+                            a->last->peer, bad.path[0] == '\0' ? "" : ".", bad.path, bad.reason);
     if (code != 0 || keep_missing(a) != 0)
-        return fail(a->err, EX_OSERR, "out of memory; nothing was changed");
+        return phone_refuse(a->err, EX_OSERR, "out of memory; nothing was changed");
     a->next = a->confirmed;
     if (!unchanged_since_answer(a) && merge_over(a) != 0)
         a->next = NULL;
     if (a->next == NULL)
-        return fail(a->err, EX_TEMPFAIL,
-                    "the lists changed in the middle of the sync; nothing was changed here, sync again");
+        return phone_refuse(
+            a->err, EX_TEMPFAIL,
+            "the lists changed in the middle of the sync; nothing was changed here, sync again");
     count_changes(a);
     return 0;
 }
@@ -123,8 +115,8 @@ static int apply(application *a, const trivet_proto_message *confirm) {
 int phone_apply(phone_folder *folder, const trivet_proto_message *confirm, const phone_answered *last,
                 phone_session_result *result, edit_error *err) {
     if (last->state == NULL || (confirm->mode == TRIVET_PROTO_DESKTOP_WINS && confirm->state == NULL))
-        return fail(err, EX_PROTOCOL, "%s confirmed a state that it did not send; nothing was changed",
-                    last->peer);
+        return phone_refuse(err, EX_PROTOCOL,
+                            "%s confirmed a state that it did not send; nothing was changed", last->peer);
     if (phone_folder_lock(folder, err) != 0)
         return -1;
     application a = {.folder = folder, .last = last, .result = result, .err = err};

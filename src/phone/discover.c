@@ -8,6 +8,7 @@
 #include "net/ask.h"
 #include "net/mdns_program.h"
 #include "net/proof.h"
+#include "phone/refuse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 #include <signal.h>
 #include <sodium.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,16 +28,6 @@
 #include <unistd.h>
 
 enum { BROWSE_MS = 3000, ASK_MS = 2000, ALL_MS = 30000, LINE = 4096 };
-
-static int __attribute__((format(printf, 3, 4)))
-refuse(edit_error *err, int status, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    err->status = status;
-    vsnprintf(err->message, sizeof err->message, format, args);
-    va_end(args);
-    return -1;
-}
 
 /* ---- who is announced ---- */
 
@@ -77,10 +67,10 @@ static int start_browsing(int *fd, pid_t *pid, edit_error *err) {
     extern char **environ;
     int ends[2];
     if (mdns_program(program, sizeof program) != 0)
-        return refuse(err, EX_UNAVAILABLE, "trivet-mdns is not installed, so nobody can be looked for");
+        return phone_refuse(err, EX_UNAVAILABLE, "trivet-mdns is not installed, so nobody can be looked for");
     snprintf(limit, sizeof limit, "%d", BROWSE_MS);
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return refuse(err, EX_OSERR, "no pipe: %s", strerror(errno));
+        return phone_refuse(err, EX_OSERR, "no pipe: %s", strerror(errno));
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
@@ -91,7 +81,7 @@ static int start_browsing(int *fd, pid_t *pid, edit_error *err) {
     if (failed == 0)
         return 0;
     close(ends[0]);
-    return refuse(err, EX_OSERR, "%s: %s", program, strerror(failed));
+    return phone_refuse(err, EX_OSERR, "%s: %s", program, strerror(failed));
 }
 
 /* Reads until the end, or until it has taken far too long (D-Bus may hang). */
@@ -125,7 +115,7 @@ int discover_all(discovered **out, size_t *count, edit_error *err) {
     *count = 0;
     *out = calloc(DISCOVER_MAX, sizeof **out);
     if (*out == NULL)
-        return refuse(err, EX_OSERR, "out of memory");
+        return phone_refuse(err, EX_OSERR, "out of memory");
     if (start_browsing(&fd, &pid, err) != 0) {
         free(*out);
         *out = NULL;
@@ -139,8 +129,8 @@ int discover_all(discovered **out, size_t *count, edit_error *err) {
     if (*count == 0 && WIFEXITED(status) && WEXITSTATUS(status) != 0) {
         free(*out);
         *out = NULL;
-        return refuse(err, EX_UNAVAILABLE,
-                      "nobody can be looked for; is avahi-daemon installed, and running?");
+        return phone_refuse(err, EX_UNAVAILABLE,
+                            "nobody can be looked for; is avahi-daemon installed, and running?");
     }
     qsort(*out, *count, sizeof **out, by_rank);
     return 0;
@@ -218,14 +208,16 @@ int discover_computer(phone_folder *f, bool *moved, edit_error *err) {
     size_t count = 0;
     *moved = false;
     if (pairing->device[0] == '\0')
-        return refuse(err, EX_NOPERM,
-                      "this pairing does not say which device it is, so no computer can prove that it is the "
-                      "right one; pair anew with what `trivet pair --json` prints");
+        return phone_refuse(
+            err, EX_NOPERM,
+            "this pairing does not say which device it is, so no computer can prove that it is the "
+            "right one; pair anew with what `trivet pair --json` prints");
     if (pairing->secret[0] == '\0')
-        return refuse(err, EX_NOPERM,
-                      "this pairing is for version 2 alone and has no secret, by which a computer could "
-                      "prove beforehand "
-                      "that it is the right one; leave --discover out");
+        return phone_refuse(
+            err, EX_NOPERM,
+            "this pairing is for version 2 alone and has no secret, by which a computer could "
+            "prove beforehand "
+            "that it is the right one; leave --discover out");
     int known = at_known_address(f, err);
     if (known != 0)
         return known > 0 ? 0 : -1;
@@ -233,7 +225,8 @@ int discover_computer(phone_folder *f, bool *moved, edit_error *err) {
     if (discover_all(&list, &count, err) != 0) {
         char why[sizeof err->message];
         memcpy(why, err->message, sizeof why);
-        return refuse(err, err->status, "%s does not show itself at %s, and %s", name, pairing->ip, why);
+        return phone_refuse(err, err->status, "%s does not show itself at %s, and %s", name, pairing->ip,
+                            why);
     }
     int64_t end = ask_clock() + ALL_MS;
     for (size_t i = 0; i < count && !*moved && ask_clock() < end; i++)
@@ -247,9 +240,10 @@ int discover_computer(phone_folder *f, bool *moved, edit_error *err) {
     free(list);
     if (*moved)
         return 0;
-    return refuse(err, EX_UNAVAILABLE,
-                  "%s does not show itself at %s, and none of the addresses announced on this network (%zu) "
-                  "proves to be it; "
-                  "nothing was sent. Is `trivet serve` running there, and are both on one network?",
-                  name, pairing->ip, count);
+    return phone_refuse(
+        err, EX_UNAVAILABLE,
+        "%s does not show itself at %s, and none of the addresses announced on this network (%zu) "
+        "proves to be it; "
+        "nothing was sent. Is `trivet serve` running there, and are both on one network?",
+        name, pairing->ip, count);
 }

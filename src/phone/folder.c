@@ -7,12 +7,13 @@
  */
 #include "phone/folder.h"
 
+#include "phone/refuse.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,18 +33,8 @@ struct phone_folder {
     char name[257];
 };
 
-static int __attribute__((format(printf, 3, 4)))
-refuse(edit_error *err, int status, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    err->status = status;
-    vsnprintf(err->message, sizeof err->message, format, args);
-    va_end(args);
-    return -1;
-}
-
 static int out_of_memory(edit_error *err) {
-    return refuse(err, EX_OSERR, "out of memory");
+    return phone_refuse(err, EX_OSERR, "out of memory");
 }
 
 /* ---- files ---- */
@@ -58,11 +49,11 @@ static int read_file(const phone_folder *f, const char *name, size_t most, char 
         return 1;
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
-        refuse(err, EX_IOERR, "%s/%s: %s", f->path, name, strerror(errno));
+        phone_refuse(err, EX_IOERR, "%s/%s: %s", f->path, name, strerror(errno));
         goto out;
     }
     if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uintmax_t)st.st_size > most) {
-        refuse(err, EX_DATAERR, "%s/%s is no file of this program's, or damaged", f->path, name);
+        phone_refuse(err, EX_DATAERR, "%s/%s is no file of this program's, or damaged", f->path, name);
         goto out;
     }
     size_t size = (size_t)st.st_size, have = 0;
@@ -76,7 +67,8 @@ static int read_file(const phone_folder *f, const char *name, size_t most, char 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            refuse(err, EX_IOERR, "%s/%s: %s", f->path, name, n < 0 ? strerror(errno) : "ends too early");
+            phone_refuse(err, EX_IOERR, "%s/%s: %s", f->path, name,
+                         n < 0 ? strerror(errno) : "ends too early");
             goto out;
         }
         have += (size_t)n;
@@ -128,8 +120,8 @@ static int replace_file(const phone_folder *f, const char *name, const char *hea
         return 0;
     if (fd >= 0)
         unlinkat(f->fd, fresh, 0);
-    return refuse(err, EX_IOERR, "cannot write %s/%s: %s; nothing was changed", f->path, name,
-                  strerror(saved));
+    return phone_refuse(err, EX_IOERR, "cannot write %s/%s: %s; nothing was changed", f->path, name,
+                        strerror(saved));
 }
 
 /* ---- locks ---- */
@@ -137,7 +129,7 @@ static int replace_file(const phone_folder *f, const char *name, const char *hea
 static int take_lock(const phone_folder *f, const char *name, int how, int *out, edit_error *err) {
     int fd = openat(f->fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return refuse(err, EX_CANTCREAT, "cannot make %s/%s: %s", f->path, name, strerror(errno));
+        return phone_refuse(err, EX_CANTCREAT, "cannot make %s/%s: %s", f->path, name, strerror(errno));
     int got;
     do
         got = flock(fd, how);
@@ -148,7 +140,7 @@ static int take_lock(const phone_folder *f, const char *name, int how, int *out,
         errno = saved;
         return saved == EWOULDBLOCK
                    ? 1
-                   : refuse(err, EX_OSERR, "cannot lock %s/%s: %s", f->path, name, strerror(saved));
+                   : phone_refuse(err, EX_OSERR, "cannot lock %s/%s: %s", f->path, name, strerror(saved));
     }
     *out = fd;
     return 0;
@@ -171,7 +163,7 @@ void phone_folder_unlock(phone_folder *f) {
 int phone_folder_lock_sync(phone_folder *f, edit_error *err) {
     int got = f->sync_fd >= 0 ? 0 : take_lock(f, "sync.lock", LOCK_EX | LOCK_NB, &f->sync_fd, err);
     if (got == 1)
-        return refuse(err, EX_TEMPFAIL, "another command is syncing %s; wait for it to end", f->path);
+        return phone_refuse(err, EX_TEMPFAIL, "another command is syncing %s; wait for it to end", f->path);
     return got;
 }
 
@@ -197,7 +189,7 @@ static int write_pairing(const phone_folder *f, edit_error *err) {
         goto out;
     }
     if (json_object_set_new(object, "deviceId", json_string(f->name)) != 0) {
-        refuse(err, EX_USAGE, "the name must be UTF-8");
+        phone_refuse(err, EX_USAGE, "the name must be UTF-8");
         goto out;
     }
     if ((text = json_dumps(object, JSON_COMPACT)) == NULL) {
@@ -221,7 +213,7 @@ static int read_pairing(phone_folder *f, edit_error *err) {
     size_t len = 0;
     int got = read_file(f, "pairing.json", MAX_PAIRING, &text, &len, err);
     if (got == 1)
-        return refuse(
+        return phone_refuse(
             err, EX_NOINPUT,
             "%s is no phone yet: run `trivet phone --state %s init --pairing FILE` with what `trivet "
             "pair --json` printed",
@@ -234,8 +226,9 @@ static int read_pairing(phone_folder *f, edit_error *err) {
     int result = -1;
     if (trivet_proto_pairing_decode(text, len, &f->pairing, &bad) != 0 || name == NULL || name[0] == '\0' ||
         strlen(name) >= sizeof f->name) {
-        refuse(err, EX_DATAERR, "%s/pairing.json is damaged; pair anew with `trivet phone --state %s init`",
-               f->path, f->path);
+        phone_refuse(err, EX_DATAERR,
+                     "%s/pairing.json is damaged; pair anew with `trivet phone --state %s init`", f->path,
+                     f->path);
     } else {
         memcpy(f->name, name, strlen(name) + 1);
         f->gen = json_integer_value(json_object_get(object, "gen")) == 1;
@@ -326,16 +319,17 @@ int phone_folder_read(const phone_folder *f, trivet_merge_state **state, int64_t
     size_t len = 0;
     int got = read_file(f, "phone.json", MAX_STATE, &text, &len, err);
     if (got == 1)
-        return refuse(err, EX_NOINPUT,
-                      "%s/phone.json is missing; bring it back from a backup, or make a phone anew "
-                      "in another folder with `trivet phone --state DIR init`",
-                      f->path);
+        return phone_refuse(err, EX_NOINPUT,
+                            "%s/phone.json is missing; bring it back from a backup, or make a phone anew "
+                            "in another folder with `trivet phone --state DIR init`",
+                            f->path);
     if (got != 0)
         return -1;
     const char *start, *end;
     if (read_frame(text, len, since, &start, &end) != 0) {
         free(text);
-        return refuse(err, EX_DATAERR, "%s/phone.json is damaged; bring it back from a backup", f->path);
+        return phone_refuse(err, EX_DATAERR, "%s/phone.json is damaged; bring it back from a backup",
+                            f->path);
     }
     size_t size = (size_t)(end - start);
     memmove(text, start, size);
@@ -345,8 +339,9 @@ int phone_folder_read(const phone_folder *f, trivet_merge_state **state, int64_t
     if (code == TRIVET_MERGE_ENOMEM)
         return out_of_memory(err);
     if (code != 0)
-        return refuse(err, EX_DATAERR, "%s/phone.json is damaged: state%s%s: %s; bring it back from a backup",
-                      f->path, bad.path[0] == '\0' ? "" : ".", bad.path, bad.reason);
+        return phone_refuse(err, EX_DATAERR,
+                            "%s/phone.json is damaged: state%s%s: %s; bring it back from a backup", f->path,
+                            bad.path[0] == '\0' ? "" : ".", bad.path, bad.reason);
     return 0;
 }
 
@@ -376,7 +371,7 @@ int phone_folder_read_jots(const phone_folder *f, json_t **out, edit_error *err)
     if (json_is_array(*out))
         return 0;
     json_decref(*out);
-    return refuse(err, EX_DATAERR, "%s/jots.json is damaged; bring it back from a backup", f->path);
+    return phone_refuse(err, EX_DATAERR, "%s/jots.json is damaged; bring it back from a backup", f->path);
 }
 
 int phone_folder_write_jots(const phone_folder *f, json_t *jots, edit_error *err) {
@@ -409,7 +404,7 @@ int phone_folder_open_jot_file(const phone_folder *f, const char *id, int *fd, e
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
-    return refuse(err, EX_IOERR, "%s: that file of a jot is not there", f->path);
+    return phone_refuse(err, EX_IOERR, "%s: that file of a jot is not there", f->path);
 }
 
 static int copy_all(int from, int to, uint64_t *len) {
@@ -435,7 +430,7 @@ int phone_folder_keep_jot_file(const phone_folder *f, const char *id, int from, 
                                edit_error *err) {
     char name[64];
     if (!jot_file_name(id, name))
-        return refuse(err, EX_USAGE, "that is no id of a file");
+        return phone_refuse(err, EX_USAGE, "that is no id of a file");
     int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool good = fd >= 0 && copy_all(from, fd, len) == 0;
     int saved = errno;
@@ -445,8 +440,8 @@ int phone_folder_keep_jot_file(const phone_folder *f, const char *id, int from, 
         return 0;
     if (fd >= 0)
         unlinkat(f->fd, name, 0);
-    return refuse(err, EX_IOERR, "cannot write %s/%s: %s; nothing was changed", f->path, name,
-                  strerror(saved));
+    return phone_refuse(err, EX_IOERR, "cannot write %s/%s: %s; nothing was changed", f->path, name,
+                        strerror(saved));
 }
 
 void phone_folder_sweep_jot_files(const phone_folder *f, bool (*named)(const void *ctx, const char *id),
@@ -480,13 +475,14 @@ static int open_folder(const char *path, phone_folder **out, edit_error *err) {
     f->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->fd < 0) {
         if (errno == ENOENT)
-            refuse(err, EX_NOINPUT,
-                   "there is no phone in %s: run `trivet phone --state %s init --pairing FILE` with what "
-                   "`trivet pair "
-                   "--json` printed",
-                   path, path);
+            phone_refuse(
+                err, EX_NOINPUT,
+                "there is no phone in %s: run `trivet phone --state %s init --pairing FILE` with what "
+                "`trivet pair "
+                "--json` printed",
+                path, path);
         else
-            refuse(err, EX_NOINPUT, "cannot open the folder %s: %s", path, strerror(errno));
+            phone_refuse(err, EX_NOINPUT, "cannot open the folder %s: %s", path, strerror(errno));
         phone_folder_close(f);
         return -1;
     }
@@ -536,9 +532,9 @@ int phone_folder_init(const char *path, const trivet_proto_pairing *pairing, con
                       edit_error *err) {
     phone_folder *f = NULL;
     if (name != NULL && (name[0] == '\0' || strlen(name) >= sizeof f->name))
-        return refuse(err, EX_USAGE, "the name must have 1 to %zu bytes", sizeof f->name - 1);
+        return phone_refuse(err, EX_USAGE, "the name must have 1 to %zu bytes", sizeof f->name - 1);
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return refuse(err, EX_CANTCREAT, "cannot make the folder %s: %s", path, strerror(errno));
+        return phone_refuse(err, EX_CANTCREAT, "cannot make the folder %s: %s", path, strerror(errno));
     if (open_folder(path, &f, err) != 0)
         return -1;
     int result = -1;

@@ -2,11 +2,11 @@
  * Files of jots when the power goes (store/jot_content.c): the order of the steps as the kernel is told of them, a kill at each of them, and a
  * disk that cannot say whether it has kept what it was given.
  */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { assert, App, NO_STRACE, scenario } from './harness.mjs';
+import { attach } from './strace.mjs';
 import { createHash256, Phone2 } from './version2.mjs';
 
 const filesOf = async (s) => (await s.json(['jots']))[0]?.files ?? [];
@@ -34,21 +34,6 @@ async function newPhone(s, version) {
     };
 }
 
-/* Until `strace` is there; resolves to what ends it. */
-async function attach(s, options, output) {
-    const strace = spawn('strace', ['-f', '-y', '-p', String(s.server.pid), '-o', output, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
-    s.later(() => strace.kill('SIGKILL'));
-    const ended = new Promise((resolve) => strace.on('close', resolve));
-    let said = '';
-    await Promise.race([ended, new Promise((resolve) => strace.stderr.on('data', (chunk) => /attached/.test((said += chunk)) && resolve()))]);
-    return async () => {
-        strace.kill('SIGINT');
-        const patience = setTimeout(() => strace.kill('SIGKILL'), 1000);
-        await ended;
-        clearTimeout(patience);
-    };
-}
-
 for (const version of [1, 2])
     scenario(`version ${version}: written, synced, renamed, the folder synced, and then recorded`, async (s) => {
         await s.serve();
@@ -58,7 +43,7 @@ for (const version of [1, 2])
         await stored(s);
         phone.goes();
         phone.give([{ id: 'first', bytes: Buffer.from('so that the folder is there') }, { id: 'f', bytes }]);
-        const detach = await attach(s, ['-e', 'trace=write,fsync,rename,pwrite64,fdatasync'], trace);
+        const detach = await attach(s, ['-y', '-e', 'trace=write,fsync,rename,pwrite64,fdatasync'], trace);
         await phone.comes();
         await stored(s, 2);
         await detach();
@@ -89,7 +74,7 @@ for (const version of [1, 2])
             phone.give(files);
             s.server.expected = null;
             const { port } = s.server;
-            const leave = await attach(s, ['-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${nth}`], '/dev/null');
+            const leave = await attach(s, ['-y', '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${nth}`], '/dev/null');
             await phone.comes().catch(() => {});
             await s.eventually(what, () => s.server.end);
             await leave();
@@ -113,7 +98,7 @@ scenario('what could not be synced is not taken for what is on the disk: it come
     await stored(s);
     phone.goes();
     phone.give([small, { id: 'f', bytes }]);
-    const works = await attach(s, ['-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO'], '/dev/null');
+    const works = await attach(s, ['-y', '-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO'], '/dev/null');
     await phone.comes();
     await s.eventually('it is told', () => phone.phone.of('error').some((e) => e.code === 'failed'));
     await s.eventually('none of it is kept', () => inFolder(s).length === 1);

@@ -5,12 +5,13 @@
  * A process is killed as it enters a system call, by strace; of the calls that write to a disk or a socket some are tried, with
  * TRIVET_THOROUGH forty of each session.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { assert, itemWith, scenario, TRIVET } from './harness.mjs';
 import { App, nacl, toBase64, WebSocket } from './app.mjs';
+import { attach } from './strace.mjs';
 import { Phone2 } from './version2.mjs';
 
 const CALLS = 'write,pwrite64,writev,sendto,sendmsg,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate';
@@ -104,22 +105,6 @@ scenario(
     },
     { skip: STRACE, timeout: 600000 },
 );
-
-/* Until `strace` is there, with what it is to do. */
-async function attach(s, options, output) {
-    const strace = spawn('strace', ['-f', '-p', String(s.server.pid), '-o', output, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
-    s.later(() => strace.kill('SIGKILL'));
-    const ended = new Promise((resolve) => strace.on('close', resolve));
-    let said = '';
-    await Promise.race([ended, new Promise((resolve) => strace.stderr.on('data', (chunk) => /attached/.test((said += chunk)) && resolve()))]);
-    return async () => {
-        strace.kill('SIGINT');
-        // It may wait for ever for the threads of what it has killed.
-        const patience = setTimeout(() => strace.kill('SIGKILL'), 1000);
-        await ended;
-        clearTimeout(patience);
-    };
-}
 
 scenario(
     'the computer is killed at each of its writes, in the first session and in the second',
