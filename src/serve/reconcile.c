@@ -22,16 +22,12 @@
  * `sent` of the new record where it was the phone's, and in the history line's `before` where it was the
  * computer's; both are written in step 2 with the merge that overrode it.
  */
-#include "serve/reconcile.h"
+#include "serve/reconcile_parts.h"
 
-#include "serve/ancestor.h"
 #include "serve/commit.h"
 #include "serve/counts.h"
-#include "serve/late.h"
 #include "serve/question_body.h"
 #include "serve/lost_edits.h"
-#include "serve/recording.h"
-#include "serve/tie_answers.h"
 #include "store/device.h"
 #include "store/record.h"
 #include "store/snapshot.h"
@@ -45,54 +41,6 @@ enum { PHONE_SLOTS = 6 };
 
 /* Bytes of the computer's state up to which it is not read again after the phone's answer, for which it waits. */
 enum { OWN_KEPT = 4 << 20 };
-
-/*
- * A large change as it was put, for an answer that takes one side's whole state. `phone` is owned where the round
- * has another by now.
- */
-struct asked {
-    trivet_merge_state *phone, *computer; /* NULL: nothing was asked */
-    store_name head;
-    ancestor_choice choice;
-};
-
-struct reconcile {
-    store *store;
-    char device[65], phone_name[257];
-    reconcile_settings settings;
-
-    /* this round's states; what comes later borrows from what comes earlier */
-    trivet_merge_state *phone;
-    const char *phone_document; /* `phone` owns it */
-    size_t phone_len;
-    int64_t since;
-    trivet_merge_state *computer;
-    store_name head;
-    trivet_merge_state *own; /* as the phone was sent it; NULL: taken into a merge, or too large to keep */
-    store_name own_head;
-    ancestor_choice choice;
-    trivet_merge_result *result;
-    char *document;
-    size_t document_len;
-
-    bool proposed;    /* the last outcome was PROPOSE */
-    unsigned renewed; /* merges made anew because a side had changed */
-    bool changed;
-    int64_t record; /* that the commit made */
-    trivet_merge_counts counts;
-
-    char *question; /* JSON text; NULL: none is open */
-    const char *question_kind;
-    trivet_merge_large large; /* the answer to `asked` */
-    struct asked asked;
-    late late;
-    policy policy; /* ASK: none had a part in this merge */
-    const char *policy_kind;
-    tie_answers answers;
-
-    trivet_merge_error refusal;
-    store_error error;
-};
 
 reconcile *reconcile_new(store *s, const char *device_id, const char *phone_name,
                          const reconcile_settings *settings) {
@@ -118,20 +66,20 @@ static void drop_merge(reconcile *r) {
     r->document = r->question = NULL;
 }
 
-static void answered_by(reconcile *r, policy p, const char *kind) {
+void reconcile_answered_by(reconcile *r, policy p, const char *kind) {
     r->policy = p;
     r->policy_kind = kind;
 }
 
 /* And whatever was answered. */
-static void forget_asked(reconcile *r) {
+void reconcile_forget_asked(reconcile *r) {
     ancestor_release(&r->asked.choice);
     trivet_merge_state_free(r->asked.computer);
     if (r->asked.phone != r->phone)
         trivet_merge_state_free(r->asked.phone);
     r->asked = (struct asked){0};
     if (r->large != TRIVET_MERGE_LARGE_ASK)
-        answered_by(r, POLICY_ASK, NULL);
+        reconcile_answered_by(r, POLICY_ASK, NULL);
     r->large = TRIVET_MERGE_LARGE_ASK;
 }
 
@@ -139,7 +87,7 @@ void reconcile_free(reconcile *r) {
     if (!r)
         return;
     drop_merge(r);
-    forget_asked(r);
+    reconcile_forget_asked(r);
     trivet_merge_state_free(r->phone);
     trivet_merge_state_free(r->own);
     tie_answers_release(&r->answers);
@@ -199,7 +147,7 @@ static reconcile_outcome ask(reconcile *r, const char *kind, char *body) {
 
 /* An answer will be about what this merge was to be made of. */
 static void keep_asked(reconcile *r) {
-    forget_asked(r);
+    reconcile_forget_asked(r);
     r->asked = (struct asked){r->phone, r->computer, r->head, r->choice};
     r->computer = NULL;
     r->choice = (ancestor_choice){0};
@@ -234,176 +182,11 @@ int reconcile_choose(reconcile *r, trivet_merge_large choice) {
     return 0;
 }
 
-/* ---- merging ---- */
-
-/*
- * A large change was answered with no ancestor chosen: then what was already merged makes none either, for `both`
- * without an ancestor is a merge without one (merge §10).
- */
-static const trivet_merge_state *usable(const reconcile *r, const ancestor_choice *choice) {
-    return r->large == TRIVET_MERGE_LARGE_ASK || choice->found ? choice->ancestor : NULL;
-}
-
-static const trivet_merge_state *ancestor_used(const reconcile *r) {
-    return usable(r, &r->choice);
-}
-
-static trivet_merge_options answer_to_guard(const reconcile *r, const ancestor_choice *choice) {
-    trivet_merge_options options = TRIVET_MERGE_OPTIONS_INIT;
-
-    options.large = r->large;
-    options.large_threshold = 0.0;
-    options.guard = choice->guard;
-    options.phone_clock_offset = r->settings.phone_clock_offset;
-    return options;
-}
-
-/*
- * The guard has been measured already, before graves and what was already merged (merge §10), and does not ask
- * again. An answer to it is carried out without graves: nothing that is absent is to be deleted by one.
- */
-static recording_merge what_to_merge(const reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
-    recording_merge m = {.ancestor = ancestor_used(r), .computer = r->choice.computer};
-
-    m.options = (trivet_merge_options)TRIVET_MERGE_OPTIONS_INIT;
-    m.options.large_threshold = 2.0;
-    m.options.phone_clock_offset = r->settings.phone_clock_offset;
-    if (r->late.chosen) {
-        m.ancestor = r->late.ancestor;
-        m.computer = r->late.computer;
-    } else if (r->large != TRIVET_MERGE_LARGE_ASK) {
-        m.options = answer_to_guard(r, &r->choice);
-        m.computer = r->computer;
-    }
-    m.options.picks = picks;
-    m.options.pick_count = pick_count;
-    return m;
-}
-
-static const trivet_merge_state *phone_to_merge(const reconcile *r) {
-    return r->late.chosen ? r->late.phone : r->phone;
-}
-
-static int merge_once(reconcile *r, const trivet_merge_pick *picks, size_t pick_count) {
-    recording_merge m = what_to_merge(r, picks, pick_count);
-
-    trivet_merge_result_free(r->result);
-    r->result = NULL;
-    return trivet_merge(m.ancestor, phone_to_merge(r), m.computer, &m.options, &r->result, &r->refusal);
-}
-
-static void record_merge(const reconcile *r, recording_merge m) {
-    char *document = NULL;
-
-    if (!r->settings.record)
-        return;
-    m.phone = r->phone_document;
-    m.phone_len = r->phone_len;
-    if (phone_to_merge(r) != r->phone) {
-        if (trivet_merge_state_write(phone_to_merge(r), &document, &m.phone_len) != 0)
-            return;
-        m.phone = document;
-    }
-    m.result = r->result;
-    recording_keep(r->settings.record, &m);
-    free(document);
-}
-
-/* The guard alone, as a merge that asks: it comes before an ancestor plays a part. */
-static void record_guard(const reconcile *r) {
-    recording_merge m = {.computer = r->computer};
-
-    m.options = (trivet_merge_options)TRIVET_MERGE_OPTIONS_INIT;
-    m.options.large_threshold = r->settings.large_threshold;
-    m.options.guard = r->choice.guard;
-    record_merge(r, m);
-}
-
-/*
- * Picks for all ties, from the answers given so far and the policy for the others; *out NULL where one is
- * missing. -1: out of memory.
- */
-static int make_picks(reconcile *r, trivet_merge_pick **out) {
-    size_t count = trivet_merge_result_tie_count(r->result), open = tie_answers_open(&r->answers, r->result);
-    bool standing = open > 0 && r->settings.on_tie != POLICY_ASK && r->settings.on_tie != POLICY_CANCEL;
-    trivet_merge_side *sides;
-
-    *out = NULL;
-    if (open > 0 && !standing)
-        return 0;
-    trivet_merge_pick *picks = calloc(count, sizeof *picks);
-    if (!picks || !(sides = calloc(count, sizeof *sides))) {
-        free(picks);
-        return -1;
-    }
-    if (standing) {
-        policy_pick(r->settings.on_tie, r->result, phone_to_merge(r), what_to_merge(r, NULL, 0).computer,
-                    sides);
-        if (r->policy == POLICY_ASK)
-            answered_by(r, r->settings.on_tie, "tie");
-    }
-    for (size_t i = 0; i < count; i++) {
-        trivet_merge_tie tie;
-        trivet_merge_result_tie(r->result, i, &tie);
-        trivet_merge_side side = sides[i];
-        tie_answers_find(&r->answers, &tie, &side);
-        picks[i] = (trivet_merge_pick){.section = tie.section,
-                                       .slot = tie.slot,
-                                       .item_id = tie.item_id,
-                                       .field = tie.field,
-                                       .pick = side};
-    }
-    free(sides);
-    *out = picks;
-    return 0;
-}
-
-static int merge_with_answers(reconcile *r) {
-    trivet_merge_result *tied = NULL; /* the picks borrow from it */
-    trivet_merge_pick *picks = NULL;
-    int rc = merge_once(r, NULL, 0);
-
-    if (rc != 0)
-        return rc;
-    bool conflict = trivet_merge_result_status(r->result) == TRIVET_MERGE_CONFLICT;
-    size_t count = conflict ? trivet_merge_result_tie_count(r->result) : 0;
-    if (conflict && make_picks(r, &picks) != 0)
-        return TRIVET_MERGE_ENOMEM;
-    if (picks) {
-        tied = r->result;
-        r->result = NULL;
-        rc = merge_once(r, picks, count);
-    }
-    if (rc == 0)
-        record_merge(r, what_to_merge(r, picks, picks ? count : 0));
-    free(picks);
-    trivet_merge_result_free(tied);
-    return rc;
-}
-
-/* Where a side has edited something since the large change was put that is answered now. */
-static int prepare_late(reconcile *r) {
-    const late_pair asked = {r->asked.phone, r->asked.computer};
-    bool same_head = store_name_equal(&r->head, &r->asked.head);
-    const late_pair now = {r->phone, same_head ? r->asked.computer : r->computer};
-
-    if (r->large == TRIVET_MERGE_LARGE_ASK || r->large == TRIVET_MERGE_LARGE_BOTH ||
-        (now.phone == asked.phone && same_head))
-        return 0;
-    int rc = late_holds(&asked, &now, r->settings.large_threshold);
-    if (rc <= 0) {
-        forget_asked(r); /* late_prepare is for answers that hold */
-        return rc;
-    }
-    trivet_merge_options options = answer_to_guard(r, &r->asked.choice);
-    return late_prepare(&r->late, usable(r, &r->asked.choice), &asked, &now, &options, &r->refusal);
-}
-
 /* ---- committing ---- */
 
 static int commit_in_transaction(reconcile *r, int64_t now) {
     const trivet_merge_state *merged = trivet_merge_result_snapshot(r->result);
-    const trivet_merge_state *ancestor = ancestor_used(r);
+    const trivet_merge_state *ancestor = reconcile_ancestor(r);
     record rec = {.since_before = r->since, .has_ancestor = ancestor != NULL, .time = now};
     history_line line = {.time = now, .always = r->policy != POLICY_ASK};
     lost_edits lost = {.device = r->device,
@@ -458,12 +241,12 @@ static reconcile_outcome merge(reconcile *r, int64_t now);
 static reconcile_outcome on_large_change(reconcile *r, const trivet_merge_large_change *large, int64_t now) {
     policy p = r->settings.on_large_change;
 
-    record_guard(r);
+    reconcile_record_guard(r);
     char *body = p == POLICY_ASK ? question_large(large, r->choice.guard, r->phone, r->computer) : NULL;
     keep_asked(r);
     if (p == POLICY_ASK)
         return ask(r, "large_change", body);
-    answered_by(r, p, "large_change");
+    reconcile_answered_by(r, p, "large_change");
     if (p == POLICY_CANCEL)
         return RECONCILE_DECLINED;
     r->large = policy_choice(p);
@@ -472,8 +255,8 @@ static reconcile_outcome on_large_change(reconcile *r, const trivet_merge_large_
 
 static reconcile_outcome on_ties(reconcile *r) {
     if (r->settings.on_tie != POLICY_CANCEL)
-        return ask(r, "tie", question_ties(r->result, phone_to_merge(r)));
-    answered_by(r, POLICY_CANCEL, "tie");
+        return ask(r, "tie", question_ties(r->result, reconcile_phone(r)));
+    reconcile_answered_by(r, POLICY_CANCEL, "tie");
     return RECONCILE_DECLINED;
 }
 
@@ -508,13 +291,13 @@ static reconcile_outcome merge(reconcile *r, int64_t now) {
     drop_merge(r);
     if (read_states(r) != 0)
         return failed(r);
-    int rc = prepare_late(r);
+    int rc = reconcile_prepare_late(r);
     if (rc == 0 && r->large == TRIVET_MERGE_LARGE_ASK && r->choice.guard)
         rc = trivet_merge_guard(r->choice.guard, r->phone, r->computer, r->settings.large_threshold, &large);
     if (rc == 1)
         return on_large_change(r, &large, now);
     if (rc == 0)
-        rc = merge_with_answers(r);
+        rc = reconcile_merge(r);
     if (rc == TRIVET_MERGE_EINPUT)
         return RECONCILE_REFUSED; /* two sound states can make one that is over a limit */
     if (rc != 0)
@@ -537,7 +320,7 @@ static reconcile_outcome merge(reconcile *r, int64_t now) {
 /* The same, as a round of its own: of what a policy said in an earlier one, only its word on `asked` counts. */
 static reconcile_outcome merge_anew(reconcile *r, int64_t now) {
     if (r->policy != POLICY_ASK && strcmp(r->policy_kind, "tie") == 0)
-        answered_by(r, POLICY_ASK, NULL);
+        reconcile_answered_by(r, POLICY_ASK, NULL);
     return merge(r, now);
 }
 
@@ -583,7 +366,7 @@ reconcile_outcome reconcile_answer(reconcile *r, char *document, size_t len, int
     }
     drop_merge(r);
     if (since != r->since)
-        forget_asked(r); /* it descends from another state by now */
+        reconcile_forget_asked(r); /* it descends from another state by now */
     if (r->phone != r->asked.phone)
         trivet_merge_state_free(r->phone);
     r->phone = state;
