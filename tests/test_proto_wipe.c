@@ -267,7 +267,7 @@ int main(void) {
     /* Whole blocks are looked through here, gaps and all, which is what valgrind is there to complain of. */
     const char *preloaded = getenv("LD_PRELOAD");
     if (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL) {
-        puts("nothing is looked for under valgrind");
+        puts("1..1\nok 1 - what a connection leaves # SKIP under valgrind nothing is looked for");
         return 0;
     }
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests_name("what a connection leaves", tests, NULL, NULL);

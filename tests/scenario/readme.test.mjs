@@ -63,7 +63,8 @@ const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
 test('the commands of README.md print what stands there', async (t) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'trivet-readme-'));
     fs.symlinkSync(TRIVET, path.join(folder, 'trivet'));
-    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, HOME: folder, TRIVET_DATA: path.join(folder, 'c'), NO_COLOR: '1' };
+    const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TRIVET_')); // those steer tests
+    const env = { ...Object.fromEntries(others), PATH: `${folder}:${process.env.PATH}`, HOME: folder, TRIVET_DATA: path.join(folder, 'c'), NO_COLOR: '1' };
     const port = await freePort();
     const servers = [];
     t.after(async () => {
