@@ -7,13 +7,12 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { assert, Process, ROOT, scenario, sleep, TRIVET } from './harness.mjs';
+import { assert, Process, ROOT, SANITIZED, scenario, sleep } from './harness.mjs';
 import { NAMES } from './flood.mjs';
 
 const THOROUGH = Boolean(process.env.TRIVET_THOROUGH);
 const LASTS = THOROUGH ? 3000 : 60; // ms
 const LARGE = THOROUGH ? 10e6 : 1e6; // bytes of a large message
-const SANITIZED = ['__asan_', '__tsan_'].some((name) => fs.readFileSync(TRIVET).includes(name)); // its memory is not ours
 const SYNC_WITHIN = 100; // ms
 const MIB = 1 << 20;
 

@@ -32,6 +32,8 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 export const TRIVET = path.resolve(process.env.TRIVET ?? path.join(ROOT, 'build/trivet'));
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/* Built with a sanitizer, whose shadow is larger than all that the program itself holds. */
+export const SANITIZED = ['__asan_', '__tsan_'].some((name) => fs.readFileSync(TRIVET).includes(name));
 const LONG = 15000; // ms; a bound for what should be quick, generous for sanitizers and valgrind
 
 /* ---- states, for comparison ------------------------------------------------------------------------------ */
