@@ -44,7 +44,7 @@ class Disk {
         this.mount = s.file('disk');
         fs.mkdirSync(this.mount);
         fs.closeSync(fs.openSync(this.image, 'w'));
-        fs.truncateSync(this.image, 1 << 30); // much of it is never written: hundreds of states a round, of which a kill may leave all
+        fs.truncateSync(this.image, 1 << 30); // much of it is never written
         quietly('mkfs.ext4', '-q', '-F', this.image);
         this.holder = spawn('unshare', ['-m', 'sleep', '3600'], { stdio: 'ignore' });
         this.wrap = ['nsenter', '-m', '-t', String(this.holder.pid)];
@@ -144,7 +144,7 @@ scenario(`${PRUNINGS} power cuts and kills while old states are dropped`, async 
         await s.confirmed(phone); // what an ancestor record names must be kept
         const cut = random() < 0.5;
         let dark = false;
-        const adding = ledger.addUntilRefused(round, () => dark);
+        const adding = ledger.addUntilRefused(round, () => dark, 40); // each leaves a state with all that there is
         await sleep(started + 2950 - Date.now());
         await sleep(random() * 250);
         dark = true;

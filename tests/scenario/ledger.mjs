@@ -8,7 +8,7 @@
  *
  * Each side edits and deletes only what it made itself, so that the outcome is known whatever is merged when.
  */
-import { assert, essence } from './harness.mjs';
+import { assert, essence, sleep } from './harness.mjs';
 
 export class Ledger {
     constructor(s, phone, random) {
@@ -66,8 +66,11 @@ export class Ledger {
         }
     }
 
-    /* Adds items by commands until one is not acknowledged; what is acknowledged when `late()` says so counts for nothing. */
-    async addUntilRefused(round, late = () => false) {
+    /*
+     * Adds items by commands, `pause` ms between two, until one is not acknowledged; what is acknowledged when `late()` says so
+     * counts for nothing.
+     */
+    async addUntilRefused(round, late = () => false, pause = 0) {
         for (let i = 0; ; i++) {
             const text = this.s.text(`computer ${round} ${i}`);
             this.s.planted.add(text);
@@ -78,6 +81,7 @@ export class Ledger {
             const { id } = JSON.parse(stdout);
             this.rows.set(id, text);
             this.owned.computer.push(id);
+            if (pause > 0) await sleep(pause);
         }
     }
 
