@@ -146,7 +146,7 @@ scenario(`${PRUNINGS} power cuts and kills while old states are dropped`, async 
         let dark = false;
         const adding = ledger.addUntilRefused(round, () => dark, 40); // each leaves a state with all that there is
         await sleep(started + 2950 - Date.now());
-        await sleep(random() * 250);
+        await sleep(random() * 130);
         dark = true;
         if (cut) disk.cut();
         await s.kill9();
